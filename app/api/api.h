@@ -1,0 +1,81 @@
+/*
+ * api.h - the wire: requests into tasks, tasks into answers and callback bodies.
+ *
+ * The only folder that knows HTTP statuses and wire names. kie.c is the documented contract;
+ * another wire convention is another file with its own routes.
+ */
+#ifndef ZT_API_API_H
+#define ZT_API_API_H
+
+#include "blob/blob.h"
+#include "http/server.h"
+#include "store/batch.h"
+
+struct zt_api;
+
+struct zt_api_options {
+    struct zt_store_options store; /* read handles are opened as needed, one a thread at a time */
+    struct zt_batch *batch;        /* kept */
+    struct zt_blobs *blobs;        /* kept */
+    const char *public_url;        /* "http://127.0.0.1:8080", no slash at the end; copied */
+    const char *engine;            /* the engine that models are mapped to; copied */
+    bool compat_status;            /* HTTP 200 always, the code in the body */
+    bool extended_durations;       /* 2 ... 12 seconds instead of 5 and 10 */
+    bool allow_unfiltered;         /* nsfw_checker false is obeyed */
+    int rate_creates;              /* createTask a key may send per rate_window_us; 0: no limit */
+    int64_t rate_window_us;
+    int64_t max_waiting;           /* tasks waiting over all keys; past it 429; 0: no limit */
+    void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
+    void *user;
+};
+
+enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **ret,
+                         struct zt_err *err);
+void zt_api_close(struct zt_api *api);
+
+/* The public base URL once the listening port is known. Before the first request. */
+void zt_api_set_public_url(struct zt_api *api, const char *url);
+
+/* For zt_http_options: routes, refuse, and the api as user. */
+const struct zt_route *zt_api_routes(int *ret_n);
+void zt_api_refuse(struct zt_http_req *req, int status, const char *text, void *user);
+
+/* ---- for the service ----------------------------------------------------------------------- */
+
+/* What a worker needs, read back from zt_task.input. Strings live in the arena. */
+struct zt_i2v {
+    const char *prompt;
+    const char *image_url;     /* http(s) URL, or "blob:<name>" for one that was sent along */
+    const char *end_image_url; /* the same, or "" */
+    enum zt_resolution resolution;
+    int duration_s;
+    bool camera_fixed;
+    int64_t seed;
+    bool safety;
+};
+enum zt_code zt_i2v_from_input(const char *input_json, struct zt_arena *arena, struct zt_i2v *ret,
+                               struct zt_err *err);
+
+/* What a worker records of a finished generation: the JSON for zt_result.result. */
+struct zt_i2v_result {
+    const char *engine;
+    int64_t seed;
+    int width_px, height_px, frames, fps;
+    const char *video, *poster, *last_frame; /* blob names, "media/..." */
+};
+char *zt_i2v_result_json(struct zt_arena *arena, const struct zt_i2v_result *result);
+
+/* Blob names of a finished task's files, for removing them. n <= 3; entries live in arena. */
+int zt_i2v_result_files(const char *result_json, struct zt_arena *arena, const char *ret[3]);
+
+/* The body POSTed to callBackUrl for a finished task, made for its final state. In arena. */
+char *zt_api_callback_body(struct zt_arena *arena, const struct zt_task *task,
+                           const char *public_url);
+
+/* The OpenAPI 3.1 document, from the same tables. In arena. */
+char *zt_api_describe(struct zt_arena *arena, const char *public_url);
+
+/* Failure codes on the wire for a worker's error: "422" bad input, "501" generation failed, ... */
+const char *zt_api_fail_code(enum zt_code code);
+
+#endif

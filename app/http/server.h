@@ -1,0 +1,79 @@
+/*
+ * server.h - the HTTP server: sockets, limits, routes. It knows no task. On libmicrohttpd.
+ *
+ * A few threads serve all connections (epoll). A handler runs once the whole body is there and
+ * must not block for long; one that waits for something (group commit) is registered with `later`
+ * and may answer from any other thread.
+ */
+#ifndef ZT_HTTP_SERVER_H
+#define ZT_HTTP_SERVER_H
+
+#include "base/arena.h"
+
+struct zt_http;     /* the server */
+struct zt_http_req; /* one request; valid until it was answered */
+
+/* Answers with one of the zt_http_reply_* calls, exactly once, before returning (or later). */
+typedef void zt_http_handler(struct zt_http_req *req, void *user);
+
+struct zt_route {
+    const char *method;  /* "GET" also answers HEAD */
+    const char *pattern; /* "/files/{token}/{name}" */
+    size_t body_max;     /* 413 past it; 0: no body is accepted */
+    bool later;          /* the answer may come after the handler returned, from any thread */
+    zt_http_handler *handler;
+};
+
+/* What the server itself refuses (no route, method, size, length, ...), so that the API can give
+ * it its own shape. status is the HTTP status; text says what is wrong. Must answer at once. */
+typedef void zt_http_refuse_fn(struct zt_http_req *req, int status, const char *text, void *user);
+
+struct zt_http_options {
+    const char *listen; /* "127.0.0.1:8080", "[::]:8080"; port 0: any free one */
+    int threads;        /* 0: one a core, at least 2 */
+    int max_connections;        /* 0: 1000 */
+    int max_connections_per_ip; /* 0: no limit */
+    int idle_s;                 /* 0: 30; a connection that sends nothing is closed */
+    int request_s;              /* 0: 120; a request that trickles in is cut off */
+    const struct zt_route *routes; /* kept */
+    int routes_n;
+    zt_http_refuse_fn *refuse;
+    void *user; /* for handlers and refuse */
+};
+
+/* ZT_E_INVALID: listen; ZT_E_BUSY: the address is in use; ZT_E_DENIED; ZT_E_IO. */
+enum zt_code zt_http_start(const struct zt_http_options *options, struct zt_http **ret,
+                           struct zt_err *err);
+
+/* "127.0.0.1:43211": the address it really listens on. */
+const char *zt_http_address(const struct zt_http *http);
+
+/* Stops accepting; requests under way are answered; then frees. Waits at most drain_us. */
+void zt_http_stop(struct zt_http *http, int64_t drain_us);
+
+/* ---- inside a handler ---------------------------------------------------------------------- */
+
+const char *zt_http_method(const struct zt_http_req *req);
+const char *zt_http_path(const struct zt_http_req *req);                 /* decoded, no query */
+const char *zt_http_part(const struct zt_http_req *req, const char *name); /* of the pattern */
+const char *zt_http_query(const struct zt_http_req *req, const char *name); /* NULL: absent */
+const char *zt_http_header(const struct zt_http_req *req, const char *name); /* NULL: absent */
+const void *zt_http_body(const struct zt_http_req *req, size_t *ret_n);
+const char *zt_http_peer(const struct zt_http_req *req); /* "203.0.113.9" */
+struct zt_arena *zt_http_arena(struct zt_http_req *req); /* freed after the answer was sent */
+
+/* An extra response header; before the reply. Values with control characters are refused. */
+void zt_http_set(struct zt_http_req *req, const char *name, const char *value);
+
+/* Copies body. type e.g. "application/json;charset=UTF-8". Any thread when the route is `later`. */
+void zt_http_reply(struct zt_http_req *req, int status, const char *type, const void *body,
+                   size_t n);
+
+/*
+ * A file, with Content-Length, ETag, Last-Modified, Accept-Ranges, one byte range (206/416), the
+ * conditional headers (If-None-Match, If-Modified-Since, If-Range) and HEAD. Takes over fd.
+ */
+void zt_http_reply_file(struct zt_http_req *req, int fd, int64_t bytes, int64_t modified_us,
+                        const char *type, const char *etag);
+
+#endif

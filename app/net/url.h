@@ -1,0 +1,40 @@
+/*
+ * url.h - taking a URL apart, and refusing what could be read in two ways.
+ */
+#ifndef ZT_NET_URL_H
+#define ZT_NET_URL_H
+
+#include "base/arena.h"
+
+#define ZT_URL_MAX 8192
+
+enum zt_scheme { ZT_SCHEME_HTTP, ZT_SCHEME_HTTPS, ZT_SCHEME_DATA };
+
+struct zt_url {
+    enum zt_scheme scheme;
+    const char *host;     /* lower case; IPv6 without brackets; "" for data: */
+    int port;             /* 80 or 443 when not given */
+    const char *media;    /* data: the media type, lower case, may be "" */
+    const char *payload;  /* data: what follows the comma, inside the text given */
+    size_t payload_n;
+    bool base64;
+};
+
+/*
+ * Accepts http, https (at most ZT_URL_MAX bytes, a host, no user information, no control or white
+ * space, no backslash, port 1...65535, host a name, a dotted-quad IPv4 or bracketed IPv6 without
+ * zone) and, when allow_data, data: URLs of any length. IPv4 written as octal, hex, one number or
+ * fewer than four parts is refused, as its meaning differs between readers.
+ * ZT_E_INVALID with a message that says what is wrong.
+ */
+enum zt_code zt_url_read(const char *text, size_t n, bool allow_data, struct zt_arena *arena,
+                         struct zt_url *ret, struct zt_err *err);
+
+/* Decodes the payload of a data: URL into bytes (appended). ZT_E_LIMIT past the buffer's limit. */
+struct zt_buf;
+enum zt_code zt_url_data(const struct zt_url *url, struct zt_buf *buf, struct zt_err *err);
+
+/* "https://host:port/..." without user, query and fragment: what a log may show. Returns dst. */
+const char *zt_url_for_log(const char *text, char *dst, size_t size);
+
+#endif

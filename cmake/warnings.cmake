@@ -1,0 +1,28 @@
+# Warnings, hardening and sanitizers for our own code, as one interface target.
+add_library(zt_warnings INTERFACE)
+target_compile_definitions(zt_warnings INTERFACE _XOPEN_SOURCE=700 _DEFAULT_SOURCE)
+target_compile_options(zt_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
+  -Wvla -Wformat=2 -Wundef -Wcast-align -fvisibility=hidden)
+if(ZT_WERROR)
+  target_compile_options(zt_warnings INTERFACE -Werror)
+endif()
+if(ZT_FAULTS)
+  add_compile_definitions(ZT_FAULTS)
+endif()
+if(ZT_SANITIZE)
+  add_compile_options(-fsanitize=${ZT_SANITIZE} -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${ZT_SANITIZE})
+  if(ZT_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+  add_compile_definitions(ZT_SANITIZED)
+else()
+  target_compile_options(zt_warnings INTERFACE
+    $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2> -fstack-protector-strong)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  add_link_options(-Wl,-z,relro,-z,now)
+endif()
+if(ZT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,241 @@
+/*
+ * zoetrope.h - turn a still image and a prompt into a video.
+ *
+ * The whole public interface of libzoetrope: errors, images, engines, generating, writing a video
+ * file, reading a prompt. The zoetrope program uses the library through this header alone, as any
+ * other client would.
+ *
+ * Conventions
+ *   - What can fail returns enum zt_code and fills *err, which may be NULL. Results are written on
+ *     success only.
+ *   - Strings are UTF-8 and NUL-terminated. Times and durations carry their unit in the name.
+ *   - Objects have one owner and belong to one thread at a time; different objects may be used in
+ *     different threads. The library prints nothing and never ends the process on bad input.
+ */
+#ifndef ZOETROPE_H
+#define ZOETROPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ZT_API __attribute__((visibility("default")))
+#else
+#define ZT_API
+#endif
+
+#define ZT_VERSION "0.1.0"
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+enum zt_code {
+    ZT_OK = 0,
+    ZT_E_INVALID,     /* an argument or a setting is out of range; err->field names it */
+    ZT_E_NOT_FOUND,   /* no such thing, or nothing to do */
+    ZT_E_CONFLICT,    /* somebody else was faster: a lost lease, an existing name */
+    ZT_E_DENIED,      /* not allowed: key, address, permission */
+    ZT_E_LIMIT,       /* larger, longer or more often than the stated limit */
+    ZT_E_BUSY,        /* a resource is held by others; ask again */
+    ZT_E_TIMEOUT,     /* the stated time ran out */
+    ZT_E_CANCELLED,   /* the caller asked to stop */
+    ZT_E_CORRUPT,     /* data is damaged or not what it says it is */
+    ZT_E_NOMEM,       /* memory of a size that depends on the input could not be had */
+    ZT_E_IO,          /* the operating system refused: disk, file, process */
+    ZT_E_NET,         /* a remote host failed: resolve, connect, TLS, HTTP status */
+    ZT_E_UNSUPPORTED, /* well-formed, but nothing here can do it */
+    ZT_E_INTERNAL,    /* a fault of our own */
+    ZT_CODES
+};
+
+struct zt_err {
+    enum zt_code code;
+    char field[64];   /* the request field or setting at fault, "" when none */
+    char msg[512];    /* for whoever asked: what is wrong, what is allowed; safe to print */
+    char detail[256]; /* for the log only: path, errno, SQL, address */
+};
+
+/* "ok", "invalid", "not_found", ...; never NULL. */
+ZT_API const char *zt_code_name(enum zt_code code);
+
+/* ---- images and frames --------------------------------------------------------------------- */
+
+/*
+ * A decoded picture: sRGB, 8 bits a channel, [height_px][width_px][3], rows `stride` bytes apart,
+ * upright (EXIF orientation applied), alpha blended over white. Owns `pixels`.
+ */
+struct zt_image {
+    int width_px, height_px;
+    size_t stride;
+    uint8_t *pixels;
+};
+
+enum zt_image_format { ZT_IMAGE_UNKNOWN, ZT_IMAGE_JPEG, ZT_IMAGE_PNG, ZT_IMAGE_WEBP };
+
+/* What a header says, before anything is decoded. Width and height are upright. */
+struct zt_image_info {
+    enum zt_image_format format;
+    int width_px, height_px;
+};
+
+/* Zero in a member means the default given beside it. */
+struct zt_image_limits {
+    size_t max_bytes;          /* 10 MiB */
+    int64_t max_pixels;        /* 40 000 000, checked against the header before decoding */
+    int min_side_px;           /* 64 */
+    int max_side_px;           /* 6000 */
+    int max_aspect_times_1000; /* 3000: within 1:3 ... 3:1 */
+};
+
+/*
+ * Reads the header of a JPEG, PNG or WebP, decided by content. Checks the limits (may be NULL).
+ *   ZT_E_UNSUPPORTED  none of the three
+ *   ZT_E_LIMIT        outside a limit; msg states both values
+ *   ZT_E_CORRUPT      cut short or malformed
+ */
+ZT_API enum zt_code zt_image_probe(const void *bytes, size_t n, const struct zt_image_limits *limits,
+                                   struct zt_image_info *ret, struct zt_err *err);
+
+/*
+ * Decodes a JPEG, PNG or WebP (the first frame of an animated one). Probes first, so it returns
+ * what zt_image_probe does, and ZT_E_CORRUPT for a damaged body, ZT_E_NOMEM.
+ * The caller owns *ret and clears it.
+ */
+ZT_API enum zt_code zt_image_decode(const void *bytes, size_t n,
+                                    const struct zt_image_limits *limits, struct zt_image *ret,
+                                    struct zt_err *err);
+
+ZT_API void zt_image_clear(struct zt_image *image);
+
+enum zt_pixels {
+    ZT_PIXELS_RGB24,  /* plane[0]: [height][width][3] sRGB */
+    ZT_PIXELS_YUV420, /* plane[0..2]: Y, U, V; BT.709, limited range, chroma left-sited (MPEG) */
+};
+
+/* A view of one frame; whoever hands it out keeps the memory. */
+struct zt_frame {
+    enum zt_pixels format;
+    int width_px, height_px;
+    const uint8_t *plane[3];
+    size_t stride[3];
+};
+
+/* Writes a frame as a JPEG file, quality 1 ... 100. ZT_E_IO, ZT_E_INVALID. */
+ZT_API enum zt_code zt_frame_save_jpeg(const struct zt_frame *frame, const char *path, int quality,
+                                       struct zt_err *err);
+
+/* ---- engines ------------------------------------------------------------------------------- */
+
+struct zt_engine;
+
+struct zt_engine_options {
+    const char *model_path; /* weights; NULL for an engine without any */
+    int threads;            /* 0: one a core */
+};
+
+enum zt_resolution { ZT_480P, ZT_720P, ZT_1080P };
+
+/* One generation. Everything is read, nothing is kept. */
+struct zt_request {
+    const struct zt_image *image;     /* the first frame */
+    const struct zt_image *end_image; /* the last frame, or NULL */
+    const char *prompt;               /* not empty */
+    enum zt_resolution resolution;
+    int duration_s; /* 2 ... 12 */
+    bool camera_fixed;
+    int64_t seed; /* 0 ... 2147483647: drawn by the caller where it was left open */
+};
+
+/* What a request will give: decided before any work, so that it can be told at once. */
+struct zt_plan {
+    int width_px, height_px;
+    int frames; /* 24 * duration_s + 1 */
+    int fps;    /* 24 */
+    enum zt_pixels pixels;
+};
+
+struct zt_progress {
+    const char *stage; /* static: "depth", "render", "denoise", ... */
+    int step, steps;   /* within the stage */
+    int percent;       /* 0 ... 100 over the whole generation, never going back */
+};
+
+/* A frame is ready; its memory lives until the call returns. Non-zero stops the generation. */
+typedef int zt_frame_fn(void *user, const struct zt_frame *frame, int index);
+
+/* Called a few times a second at most. Non-zero stops the generation. May be NULL. */
+typedef int zt_progress_fn(void *user, const struct zt_progress *progress);
+
+struct zt_sink {
+    zt_frame_fn *on_frame;
+    zt_progress_fn *on_progress;
+    void *user;
+};
+
+/* Engines by index, for listing: NULL past the last. summary is one line for people. */
+ZT_API const char *zt_engine_name(int index);
+ZT_API const char *zt_engine_summary(int index);
+
+/*
+ * Opens an engine by name. options may be NULL.
+ *   ZT_E_NOT_FOUND  no such engine; msg lists those there are
+ */
+ZT_API enum zt_code zt_engine_open(const char *name, const struct zt_engine_options *options,
+                                   struct zt_engine **ret, struct zt_err *err);
+ZT_API void zt_engine_close(struct zt_engine *engine);
+
+/* Checks a request and says what it will give. ZT_E_INVALID names the member at fault. */
+ZT_API enum zt_code zt_engine_plan(struct zt_engine *engine, const struct zt_request *request,
+                                   struct zt_plan *ret, struct zt_err *err);
+
+/*
+ * Generates. Blocks; calls sink->on_frame on this thread, once a frame, in order.
+ *   ZT_E_INVALID    the request, as zt_engine_plan
+ *   ZT_E_NOMEM      the working set does not fit
+ *   ZT_E_CANCELLED  a callback returned non-zero
+ * Same request, engine and machine type: same pixels.
+ */
+ZT_API enum zt_code zt_generate(struct zt_engine *engine, const struct zt_request *request,
+                                const struct zt_sink *sink, struct zt_err *err);
+
+/* ---- video files --------------------------------------------------------------------------- */
+
+struct zt_video;
+
+/* Zero or NULL in a member means the default given beside it. */
+struct zt_video_options {
+    int width_px, height_px, fps; /* required; even sizes */
+    enum zt_pixels pixels;        /* what zt_video_write will be given */
+    const char *preset;           /* x264 preset, "veryfast" */
+    int crf;                      /* 1 ... 51, 18 */
+    int threads;                  /* one a core */
+    const char *title, *comment;  /* metadata; comment names engine, model, seed, task */
+};
+
+/*
+ * Creates an MP4: H.264, yuv420p, BT.709, index first. The file is complete, and synced to disk,
+ * only after zt_video_finish; zt_video_close without it removes the file.
+ */
+ZT_API enum zt_code zt_video_open(const char *path, const struct zt_video_options *options,
+                                  struct zt_video **ret, struct zt_err *err);
+ZT_API enum zt_code zt_video_write(struct zt_video *video, const struct zt_frame *frame,
+                                   struct zt_err *err);
+ZT_API enum zt_code zt_video_finish(struct zt_video *video, struct zt_err *err);
+ZT_API void zt_video_close(struct zt_video *video); /* NULL is fine */
+
+/* ---- prompts ------------------------------------------------------------------------------- */
+
+/*
+ * What the motion engine reads out of a prompt, as text for people or as one JSON object.
+ * *ret is malloc'ed; the caller frees it. ZT_E_INVALID: not UTF-8, empty, or too long.
+ */
+ZT_API enum zt_code zt_explain(const char *prompt, bool as_json, char **ret, struct zt_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,58 @@
+/* mem.c - see mem.h. */
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGNMENT 64 /* a cache line, and the widest vector register */
+
+static _Noreturn void out_of_memory(size_t bytes)
+{
+    fprintf(stderr, "zoetrope: out of memory (%zu bytes)\n", bytes);
+    abort();
+}
+
+bool zt_size_mul(size_t a, size_t b, size_t c, size_t *ret)
+{
+    size_t ab;
+
+    return !__builtin_mul_overflow(a, b, &ab) && !__builtin_mul_overflow(ab, c, ret);
+}
+
+void *zt_calloc_or_die(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size ? size : 1);
+
+    if (p == NULL)
+        out_of_memory(n * size);
+    return p;
+}
+
+char *zt_strdup_or_die(const char *s)
+{
+    char *copy = strdup(s);
+
+    if (copy == NULL)
+        out_of_memory(strlen(s));
+    return copy;
+}
+
+enum zt_code zt_try_alloc(size_t n, size_t size, const char *what, void **ret, struct zt_err *err)
+{
+    size_t bytes;
+    size_t padded;
+    void *p = NULL;
+
+    if (!zt_size_mul(n, size, 1, &bytes) || __builtin_add_overflow(bytes, ALIGNMENT - 1, &padded))
+        return zt_fail(err, ZT_E_NOMEM, "%s is too large to address", what);
+    padded &= ~(size_t)(ALIGNMENT - 1);
+    if (padded == 0)
+        padded = ALIGNMENT;
+    p = aligned_alloc(ALIGNMENT, padded);
+    if (p == NULL)
+        return zt_fail(err, ZT_E_NOMEM, "not enough memory for %s: %zu bytes", what, bytes);
+    memset(p, 0, padded);
+    *ret = p;
+    return ZT_OK;
+}
