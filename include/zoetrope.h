@@ -97,7 +97,8 @@ struct zt_image_limits {
  *   ZT_E_LIMIT        outside a limit; msg states both values
  *   ZT_E_CORRUPT      cut short or malformed
  */
-ZT_API enum zt_code zt_image_probe(const void *bytes, size_t n, const struct zt_image_limits *limits,
+ZT_API enum zt_code zt_image_probe(const void *bytes, size_t n,
+                                   const struct zt_image_limits *limits,
                                    struct zt_image_info *ret, struct zt_err *err);
 
 /*
