@@ -111,8 +111,8 @@ void zt_err_prefix(struct zt_err *err, const char *fmt, ...)
     va_end(args);
     memcpy(old, err->msg, sizeof(old));
     size_t n = (size_t)snprintf(err->msg, sizeof(err->msg), "%s: ", prefix);
-    if (n < sizeof(err->msg))
-        snprintf(err->msg + n, sizeof(err->msg) - n, "%s", old);
+    if (n < sizeof(err->msg) && snprintf(err->msg + n, sizeof(err->msg) - n, "%s", old) < 0)
+        err->msg[n] = '\0';
     make_safe(err->msg, sizeof(err->msg));
 }
 
