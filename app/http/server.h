@@ -22,6 +22,8 @@ struct zt_route {
     size_t body_max;     /* 413 past it; 0: no body is accepted */
     bool later;          /* the answer may come after the handler returned, from any thread */
     zt_http_handler *handler;
+    zt_http_handler *admit; /* may be NULL; called once the headers are there, before the body is
+                               read. Replies to refuse, returns without a reply to go on. */
 };
 
 /* What the server itself refuses (no route, method, size, length, ...), so that the API can give
@@ -29,12 +31,13 @@ struct zt_route {
 typedef void zt_http_refuse_fn(struct zt_http_req *req, int status, const char *text, void *user);
 
 struct zt_http_options {
-    const char *listen; /* "127.0.0.1:8080", "[::]:8080"; port 0: any free one */
-    int threads;        /* 0: one a core, at least 2 */
-    int max_connections;        /* 0: 1000 */
-    int max_connections_per_ip; /* 0: no limit */
-    int idle_s;                 /* 0: 30; a connection that sends nothing is closed */
-    int request_s;              /* 0: 120; a request that trickles in is cut off */
+    const char *listen;            /* "127.0.0.1:8080", "[::]:8080"; port 0: any free one */
+    int threads;                   /* 0: one a core, at least 2 */
+    int max_connections;           /* 0: 1000 */
+    int max_connections_per_ip;    /* 0: no limit */
+    int idle_s;                    /* 0: 30; a connection that sends nothing is closed */
+    int request_s;                 /* 0: 120; a request that trickles in is cut off */
+    int64_t max_body_bytes;        /* 0: 512 MiB; bodies held at once over all requests, then 503 */
     const struct zt_route *routes; /* kept */
     int routes_n;
     zt_http_refuse_fn *refuse;
@@ -54,13 +57,22 @@ void zt_http_stop(struct zt_http *http, int64_t drain_us);
 /* ---- inside a handler ---------------------------------------------------------------------- */
 
 const char *zt_http_method(const struct zt_http_req *req);
-const char *zt_http_path(const struct zt_http_req *req);                 /* decoded, no query */
-const char *zt_http_part(const struct zt_http_req *req, const char *name); /* of the pattern */
-const char *zt_http_query(const struct zt_http_req *req, const char *name); /* NULL: absent */
+const char *zt_http_path(const struct zt_http_req *req);                     /* decoded, no query */
+const char *zt_http_part(const struct zt_http_req *req, const char *name);   /* of the pattern */
+const char *zt_http_query(const struct zt_http_req *req, const char *name);  /* NULL: absent */
 const char *zt_http_header(const struct zt_http_req *req, const char *name); /* NULL: absent */
 const void *zt_http_body(const struct zt_http_req *req, size_t *ret_n);
 const char *zt_http_peer(const struct zt_http_req *req); /* "203.0.113.9" */
 struct zt_arena *zt_http_arena(struct zt_http_req *req); /* freed after the answer was sent */
+
+/* One pointer of the handler's own, from admit to handler and on; NULL at first. */
+void zt_http_keep(struct zt_http_req *req, void *kept);
+void *zt_http_kept(const struct zt_http_req *req);
+
+/*
+ * method, path, part, query, header, body and peer may be asked for until the handler returns; a
+ * `later` route that needs one of them afterwards keeps a copy in the arena.
+ */
 
 /* An extra response header; before the reply. Values with control characters are refused. */
 void zt_http_set(struct zt_http_req *req, const char *name, const char *value);
