@@ -10,8 +10,8 @@
 #include "base/error.h"
 
 #define ZT_PROMPT_MAX_CHARS 10000
-#define ZT_SHOTS_MAX 16
-#define ZT_MOVES_MAX 6
+#define ZT_SHOTS_MAX        16
+#define ZT_MOVES_MAX        6
 
 /* Direction is part of the move; "zoom" changes the field of view, "push" moves the camera. */
 enum zt_move_kind {
@@ -88,18 +88,18 @@ struct zt_shot {
     struct zt_move move[ZT_MOVES_MAX];
     int moves;
     enum zt_framing framing;
-    float subject_x, subject_y;        /* -1 left/top ... 0 not said ... 1 right/bottom */
-    bool subject_said;                 /* a position was named, centre included */
-    float atmosphere[ZT_ATMO_KINDS];   /* 0 absent, 0.5 light, 1 as usual, 2 heavy */
-    float seconds;                     /* stated length, 0 when not stated */
-    enum zt_transition transition;     /* how this shot begins; the first shot's is ZT_CUT */
-    int text_first, text_end;          /* bytes of the prompt that this shot was read from */
+    float subject_x, subject_y;      /* -1 left/top ... 0 not said ... 1 right/bottom */
+    bool subject_said;               /* a position was named, centre included */
+    float atmosphere[ZT_ATMO_KINDS]; /* 0 absent, 0.5 light, 1 as usual, 2 heavy */
+    float seconds;                   /* stated length, 0 when not stated */
+    enum zt_transition transition;   /* how this shot begins; the first shot's is ZT_CUT */
+    int text_first, text_end;        /* bytes of the prompt that this shot was read from */
 };
 
 struct zt_prompt {
     struct zt_shot shot[ZT_SHOTS_MAX];
-    int shots;            /* at least 1 */
-    bool loop;            /* "seamless loop", 循环 */
+    int shots;             /* at least 1 */
+    bool loop;             /* "seamless loop", 循环 */
     bool camera_mentioned; /* some camera move, or its absence, was named */
 };
 
@@ -107,8 +107,7 @@ struct zt_prompt {
  * Reads n bytes of UTF-8. ZT_E_INVALID: not UTF-8, empty or blank, or more than
  * ZT_PROMPT_MAX_CHARS code points.
  */
-enum zt_code zt_prompt_read(const char *text, size_t n, struct zt_prompt *ret,
-                            struct zt_err *err);
+enum zt_code zt_prompt_read(const char *text, size_t n, struct zt_prompt *ret, struct zt_err *err);
 
 /* "push_in", "close_up", "rain", "dissolve": the names in JSON output and in tests. */
 const char *zt_move_name(enum zt_move_kind kind);
