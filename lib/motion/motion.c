@@ -1,0 +1,167 @@
+/*
+ * motion.c - see motion.h. The order of the passes:
+ *
+ *     read the prompt -> divide the frames over its shots -> for each shot:
+ *         the camera's path in the room that the picture leaves
+ *         the scene: the part of the picture that the path sees, ready for drawing
+ *         for each frame: draw the scene from its pose -> hand it on
+ *
+ * Nothing here depends on the number of threads or on time.
+ */
+#include "motion/motion.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "engine/plan.h"
+#include "engine/progress.h"
+#include "media/frame.h"
+#include "motion/camera.h"
+#include "motion/scene.h"
+#include "motion/shots.h"
+#include "prompt/prompt.h"
+
+struct engine {
+    struct zt_pool *pool;
+    enum zt_simd simd;
+};
+
+static void motion_close(void *self)
+{
+    struct engine *engine = self;
+
+    if (engine == NULL)
+        return;
+    zt_pool_free(engine->pool);
+    free(engine);
+}
+
+static enum zt_code motion_open(const struct zt_engine_options *options, void **ret,
+                                struct zt_err *err)
+{
+    if (options->model_path != NULL)
+        return zt_fail_field(err, ZT_E_INVALID, "model_path",
+                             "the motion engine has no weights; leave model_path out");
+    struct engine *engine = zt_new(struct engine);
+    engine->pool = zt_pool_new(options->threads);
+    engine->simd = zt_simd_choose();
+    *ret = engine;
+    return ZT_OK;
+}
+
+static enum zt_code motion_plan(void *self, const struct zt_request *request, struct zt_plan *ret,
+                                struct zt_err *err)
+{
+    (void)self;
+    (void)err;
+    *ret = (struct zt_plan){ .frames = zt_frames_for(request->duration_s),
+                             .fps = ZT_FPS,
+                             .pixels = ZT_PIXELS_YUV420 };
+    zt_size_for(request->resolution, request->image->width_px, request->image->height_px,
+                &ret->width_px, &ret->height_px);
+    return ZT_OK;
+}
+
+/* One generation. */
+struct run {
+    struct engine *engine;
+    const struct zt_request *request;
+    const struct zt_plan *plan;
+    struct zt_meter meter;
+    struct zt_prompt prompt;
+    struct zt_take take[ZT_SHOTS_MAX];
+    int takes;
+    struct zt_frame_buf frame;
+    struct zt_pose *path; /* of the current take */
+};
+
+static void choose_path(struct run *run, int index, const struct zt_room *room)
+{
+    const struct zt_take *take = &run->take[index];
+    bool still = run->request->camera_fixed;
+
+    /* A first shot that names no move stands still only if the prompt is about others' moves. */
+    if (take->shot->moves == 0 && run->prompt.camera_mentioned && run->prompt.shots == 1)
+        still = true;
+    for (int i = 0; i < take->shot->moves; i++)
+        still |= take->shot->move[i].kind == ZT_MOVE_STATIC;
+    struct zt_path_options options = {
+        .frames = take->end - take->first,
+        .seconds = (double)(take->end - take->first) / run->plan->fps,
+        .seed = (uint64_t)run->request->seed,
+        .stream = (uint64_t)index,
+        .still = still,
+        .said = take->shot->moves > 0,
+        .loop = run->prompt.loop && run->takes == 1,
+    };
+    zt_camera_path(take->shot, room, &options, run->path);
+}
+
+static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
+{
+    const struct zt_take *take = &run->take[index];
+    int frames = run->plan->frames;
+    zt_auto(scene) struct zt_scene *scene = NULL;
+    struct zt_scene_source source = { .image = run->request->image,
+                                      .width_px = run->plan->width_px,
+                                      .height_px = run->plan->height_px,
+                                      .take = take };
+    struct zt_room room = zt_scene_room(&source);
+
+    ZT_TRY(zt_meter_stage(&run->meter, "prepare", run->meter.to, err));
+    choose_path(run, index, &room);
+    ZT_TRY(zt_scene_open(&source, run->path, take->end - take->first, run->engine->pool,
+                         run->engine->simd, &scene, err));
+    ZT_TRY(zt_meter_stage(&run->meter, "render", 5 + 95 * take->end / frames, err));
+    for (int i = take->first; i < take->end; i++) {
+        zt_crash_point("motion.frame");
+        zt_scene_draw(scene, &run->path[i - take->first], &run->frame);
+        ZT_TRY(zt_meter_frame(&run->meter, &run->frame.view, i, err));
+        ZT_TRY(zt_meter_step(&run->meter, i + 1 - take->first, take->end - take->first, err));
+    }
+    return ZT_OK;
+}
+
+static enum zt_code render(struct run *run, struct zt_err *err)
+{
+    const struct zt_request *request = run->request;
+
+    ZT_TRY(zt_meter_stage(&run->meter, "prepare", 5, err));
+    ZT_TRY(zt_prompt_read(request->prompt, strlen(request->prompt), &run->prompt, err));
+    run->takes = zt_shots_divide(&run->prompt, run->plan->frames, run->take);
+    run->path = zt_new_array(struct zt_pose, (size_t)run->plan->frames);
+    ZT_TRY(zt_frame_buf_init(&run->frame, run->plan->pixels, run->plan->width_px,
+                             run->plan->height_px, err));
+    for (int i = 0; i < run->takes; i++)
+        ZT_TRY(render_take(run, i, err));
+    return ZT_OK;
+}
+
+static enum zt_code motion_generate(void *self, const struct zt_request *request,
+                                    const struct zt_plan *plan, const struct zt_sink *sink,
+                                    struct zt_err *err)
+{
+    zt_auto_free struct run *run = zt_new(struct run);
+
+    run->engine = self;
+    run->request = request;
+    run->plan = plan;
+    zt_meter_init(&run->meter, sink);
+    enum zt_code rc = render(run, err);
+    free(run->path);
+    zt_frame_buf_clear(&run->frame);
+    return rc;
+}
+
+const struct zt_engine_type zt_motion_engine = {
+    .name = "motion",
+    .summary = "moves a camera through the picture as the prompt says; no weights, not a neural "
+               "model",
+    .open = motion_open,
+    .plan = motion_plan,
+    .generate = motion_generate,
+    .close = motion_close,
+};

@@ -1,0 +1,117 @@
+/*
+ * warp.c - see warp.h. The scalar path is the definition; warp_avx2.c computes the same numbers,
+ * eight samples at a time.
+ */
+#include "motion/warp.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "motion/warp_cell.h"
+
+enum zt_simd zt_simd_choose(void)
+{
+    const char *asked = getenv("ZOETROPE_SIMD");
+
+    if (asked != NULL && strcmp(asked, "scalar") == 0)
+        return ZT_SIMD_SCALAR;
+#ifdef ZT_WARP_AVX2
+    if (__builtin_cpu_supports("avx2"))
+        return ZT_SIMD_AVX2;
+#endif
+    return ZT_SIMD_SCALAR;
+}
+
+enum zt_code zt_mesh_init(struct zt_mesh *mesh, int width, int height, struct zt_err *err)
+{
+    void *memory = NULL;
+    int columns = (width + ZT_CELL - 1) / ZT_CELL + 1, rows = (height + ZT_CELL - 1) / ZT_CELL + 1;
+    size_t n = (size_t)columns * (size_t)rows;
+
+    ZT_TRY(zt_try_alloc(n, 2 * sizeof(int32_t), "a mesh", &memory, err));
+    *mesh = (struct zt_mesh){
+        .columns = columns, .rows = rows, .x = memory, .y = (int32_t *)memory + n
+    };
+    return ZT_OK;
+}
+
+void zt_mesh_clear(struct zt_mesh *mesh)
+{
+    free(mesh->x);
+    *mesh = (struct zt_mesh){ 0 };
+}
+
+int32_t zt_mesh_position(double sample, int plane_side)
+{
+    double edge = ZT_PLANE_PAD - 20; /* a vector load reads up to 16 samples past a position */
+
+    zt_assert(isfinite(sample));
+    sample = fmin(fmax(sample, -edge), plane_side - 1 + edge);
+    return (int32_t)lrint(sample * 65536);
+}
+
+static int weight_product(int a, int b)
+{
+    return (a * b + 0x4000) >> 15;
+}
+
+/*
+ * The four weights of the cubic B-spline at t / 32768 between samples 1 and 2, of 16384 in sum.
+ * Every product is rounded as the vector instruction for it rounds.
+ */
+static void spline_weights(int t, int w[4])
+{
+    int u = 32767 - t;
+    int t2 = weight_product(t, t), t3 = weight_product(t2, t);
+    int u3 = weight_product(weight_product(u, u), u);
+
+    w[0] = weight_product(u3, ZT_SPLINE_SIXTH);
+    w[1] = ZT_SPLINE_TWO_THIRDS - weight_product(t2, 16384) + weight_product(t3, 8192);
+    w[3] = weight_product(t3, ZT_SPLINE_SIXTH);
+    w[2] = 16384 - w[0] - w[1] - w[3];
+}
+
+void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int32_t dx, int32_t dy,
+                         int n, uint8_t *dst)
+{
+    for (int i = 0; i < n; i++, x += dx, y += dy) {
+        const uint8_t *at =
+            plane->at + (ptrdiff_t)((y >> 16) - 1) * (ptrdiff_t)plane->stride + ((x >> 16) - 1);
+        int wx[4], wy[4];
+        int32_t sum = 1 << 20;
+
+        spline_weights((x & 0xffff) >> 1, wx);
+        spline_weights((y & 0xffff) >> 1, wy);
+        for (int row = 0; row < 4; row++, at += plane->stride) {
+            int32_t across = at[0] * wx[0] + at[1] * wx[1] + at[2] * wx[2] + at[3] * wx[3];
+            sum += ((across + 64) >> 7) * wy[row];
+        }
+        dst[i] = (uint8_t)(sum >> 21);
+    }
+}
+
+void zt_warp(const struct zt_plane *plane, const struct zt_mesh *mesh, uint8_t *dst, size_t stride,
+             int width, int height, int first, int end, enum zt_simd simd)
+{
+    for (int row = first; row < end; row++) {
+        int y0 = row * ZT_CELL, h = height - y0 < ZT_CELL ? height - y0 : ZT_CELL;
+        for (int column = 0; column < mesh->columns - 1; column++) {
+            int x0 = column * ZT_CELL, w = width - x0 < ZT_CELL ? width - x0 : ZT_CELL;
+            struct zt_warp_cell cell = zt_warp_cell_at(mesh, column, row);
+            uint8_t *out = dst + (size_t)y0 * stride + (size_t)x0;
+#ifdef ZT_WARP_AVX2
+            if (simd == ZT_SIMD_AVX2 && w % 8 == 0) {
+                zt_warp_cell_avx2(plane, &cell, out, stride, w, h);
+                continue;
+            }
+#endif
+            (void)simd;
+            for (int y = 0; y < h; y++, out += stride) {
+                struct zt_warp_step s = zt_warp_cell_row(&cell, y);
+                zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, w, out);
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+/*
+ * warp.h - draws a plane through a mesh: for every output sample, the cubic B-spline of planes.h at
+ * the place that the mesh names.
+ *
+ * A mesh holds source positions at the corners of cells of ZT_CELL x ZT_CELL output samples;
+ * between corners they are interpolated linearly, which is exact for zoom, shift and turn. All
+ * arithmetic is in integers, 16 bits below the sample: the scalar and the vector paths give the
+ * same bytes.
+ */
+#ifndef ZT_MOTION_WARP_H
+#define ZT_MOTION_WARP_H
+
+#include "base/error.h"
+#include "motion/planes.h"
+
+#define ZT_CELL      16
+#define ZT_CELL_BITS 4
+
+enum zt_simd { ZT_SIMD_SCALAR, ZT_SIMD_AVX2, ZT_SIMD_PATHS };
+
+/* The best path of this machine; ZOETROPE_SIMD=scalar in the environment asks for less. */
+enum zt_simd zt_simd_choose(void);
+
+/* Positions of the corners, in 1/65536 of a source sample; (0, 0) is the first sample's middle. */
+struct zt_mesh {
+    int columns, rows; /* corners: cells + 1 */
+    int32_t *x, *y;    /* [rows][columns] */
+};
+
+/* A mesh over width x height output samples; positions are zero. */
+enum zt_code zt_mesh_init(struct zt_mesh *mesh, int width, int height, struct zt_err *err);
+void zt_mesh_clear(struct zt_mesh *mesh);
+
+/*
+ * A position for a mesh: clamped so that no tap leaves the plane's border. NaN and infinities are
+ * our own mistakes.
+ */
+int32_t zt_mesh_position(double sample, int plane_side);
+
+/*
+ * Draws the rows of cells first ... end-1 of a width x height output. Every mesh position was made
+ * by zt_mesh_position for this plane.
+ */
+void zt_warp(const struct zt_plane *plane, const struct zt_mesh *mesh, uint8_t *dst, size_t stride,
+             int width, int height, int first, int end, enum zt_simd simd);
+
+#endif
