@@ -25,14 +25,21 @@ struct zt_store_options {
     const struct zt_clock *clock; /* NULL: the system's; kept */
 };
 
-/* Opens, and creates or upgrades the schema unless read_only. ZT_E_UNSUPPORTED: a newer schema. */
+/*
+ * Opens, and creates or upgrades the schema unless read_only.
+ *   ZT_E_UNSUPPORTED  a newer schema; or an older one, and read_only
+ *   ZT_E_CORRUPT      not a database, damaged, or another program's
+ *   ZT_E_NOT_FOUND    no such folder; no such file, and read_only
+ *   ZT_E_DENIED       the file may not be opened; later, a write through a read_only handle
+ */
 enum zt_code zt_store_open(const struct zt_store_options *options, struct zt_store **ret,
                            struct zt_err *err);
 void zt_store_close(struct zt_store *store);
 
 /* One transaction around several calls; see the top. */
 enum zt_code zt_store_begin(struct zt_store *store, struct zt_err *err);
-enum zt_code zt_store_commit(struct zt_store *store, struct zt_err *err); /* rolls back on failure */
+enum zt_code zt_store_commit(struct zt_store *store,
+                             struct zt_err *err); /* rolls back on failure */
 void zt_store_rollback(struct zt_store *store);
 
 /* ---- tasks --------------------------------------------------------------------------------- */
@@ -58,8 +65,8 @@ enum zt_code zt_store_task_position(struct zt_store *store, const struct zt_task
 
 /* Newest first. key_id 0: all. state < 0: all. before_id NULL: from the newest. *ret: an array. */
 enum zt_code zt_store_task_list(struct zt_store *store, struct zt_arena *arena, int64_t key_id,
-                                int state, const char *before_id, int limit,
-                                struct zt_task ***ret, int *ret_n, struct zt_err *err);
+                                int state, const char *before_id, int limit, struct zt_task ***ret,
+                                int *ret_n, struct zt_err *err);
 
 /* How many tasks are in each state; ret has ZT_TASK_STATES members. */
 enum zt_code zt_store_task_counts(struct zt_store *store, int64_t *ret, struct zt_err *err);
@@ -149,10 +156,10 @@ enum zt_code zt_store_key_find(struct zt_store *store, struct zt_arena *arena,
                                struct zt_err *err);
 enum zt_code zt_store_key_get(struct zt_store *store, struct zt_arena *arena, int64_t id,
                               struct zt_key **ret, struct zt_err *err);
-enum zt_code zt_store_key_by_name(struct zt_store *store, struct zt_arena *arena,
-                                  const char *name, struct zt_key **ret, struct zt_err *err);
-enum zt_code zt_store_key_list(struct zt_store *store, struct zt_arena *arena,
-                               struct zt_key ***ret, int *ret_n, struct zt_err *err);
+enum zt_code zt_store_key_by_name(struct zt_store *store, struct zt_arena *arena, const char *name,
+                                  struct zt_key **ret, struct zt_err *err);
+enum zt_code zt_store_key_list(struct zt_store *store, struct zt_arena *arena, struct zt_key ***ret,
+                               int *ret_n, struct zt_err *err);
 
 /* A new secret for the same key: tasks and name stay, the old secret ends now. */
 enum zt_code zt_store_key_reset(struct zt_store *store, int64_t id,
@@ -194,6 +201,26 @@ enum zt_code zt_store_delivery_settle(struct zt_store *store, const struct zt_de
 
 /* When the next delivery is due; INT64_MAX: none is waiting. */
 enum zt_code zt_store_delivery_next_us(struct zt_store *store, int64_t *ret, struct zt_err *err);
+
+/*
+ * What became of a task's callback, for people. tries: the settled ones, oldest first; a gap in
+ * their attempt numbers is a sender that died. ZT_E_NOT_FOUND: the task has none (yet).
+ */
+struct zt_delivery_entry {
+    int attempt;
+    int64_t at_us;
+    struct zt_delivery_try result; /* without next_us */
+};
+struct zt_delivery_log {
+    struct zt_delivery delivery;
+    enum zt_delivery_outcome state; /* RETRY: pending, next try at due_us */
+    int64_t due_us;
+    int n;
+    struct zt_delivery_entry *tries;
+};
+enum zt_code zt_store_delivery_of_task(struct zt_store *store, struct zt_arena *arena,
+                                       const char *task_id, struct zt_delivery_log **ret,
+                                       struct zt_err *err);
 
 /* ---- retention ----------------------------------------------------------------------------- */
 

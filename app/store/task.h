@@ -28,7 +28,7 @@ bool zt_task_state_parse(const char *name, enum zt_task_state *ret);
 bool zt_task_may_become(enum zt_task_state from, enum zt_task_state to);
 bool zt_task_is_final(enum zt_task_state state);
 
-#define ZT_TASK_ID_MAX 64
+#define ZT_TASK_ID_MAX       64
 #define ZT_TASK_MAX_ATTEMPTS 3
 
 /*
@@ -38,8 +38,8 @@ bool zt_task_is_final(enum zt_task_state state);
 struct zt_task {
     const char *id;
     int64_t key_id;
-    const char *model;        /* as asked for */
-    const char *engine;       /* the one that works, or worked, on it; "" before */
+    const char *model;  /* as asked for */
+    const char *engine; /* the one that works, or worked, on it; "" before */
     enum zt_task_state state;
     const char *param;        /* JSON text of the request, as recordInfo echoes it */
     const char *input;        /* JSON object a worker reads: every field set, seed drawn */
@@ -48,13 +48,13 @@ struct zt_task {
     const char *worker;       /* who holds the lease, "" for none */
     int64_t lease_us;         /* when it runs out */
     int64_t created_us, started_us, completed_us, updated_us;
-    int percent;              /* 0 ... 100 */
-    const char *stage;        /* "" before the first report */
+    int percent;       /* 0 ... 100 */
+    const char *stage; /* "" before the first report */
     int step, steps;
-    const char *result;       /* JSON object made by the worker; "" before success */
-    const char *fail_code;    /* "" unless failed: "422", "500", "501", ... */
+    const char *result;    /* JSON object made by the worker; "" before success */
+    const char *fail_code; /* "" unless failed: "422", "500", "501", ... */
     const char *fail_msg;
-    const char *file_token;   /* the unguessable part of the result's URL; "" before success */
+    const char *file_token; /* the unguessable part of the result's URL; "" before success */
     int64_t files_expire_us;
     int64_t file_bytes;
     bool files_removed;

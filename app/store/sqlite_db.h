@@ -1,0 +1,165 @@
+/*
+ * sqlite_db.h - what the sqlite*.c files share: the handle, its statements, and the few functions
+ * through which all of SQLite is used. Private to them and to test_store.c.
+ */
+#ifndef ZT_STORE_SQLITE_DB_H
+#define ZT_STORE_SQLITE_DB_H
+
+#include "base/buf.h"
+#include "store/store.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+/* Every statement; the text, and for those that move a task its states, is in sqlite_sql.c. */
+enum zt_stmt {
+    ZT_STMT_BEGIN,
+    ZT_STMT_COMMIT,
+    ZT_STMT_ROLLBACK,
+    ZT_STMT_SAVEPOINT,
+    ZT_STMT_RELEASE,
+    ZT_STMT_ROLLBACK_TO,
+
+    ZT_STMT_TASK_ADD,
+    ZT_STMT_TASK_GET,
+    ZT_STMT_TASK_BY_TOKEN,
+    ZT_STMT_TASK_POSITION,
+    ZT_STMT_TASK_SEQ,
+    ZT_STMT_TASK_LIST,
+    ZT_STMT_TASK_LIST_KEY,
+    ZT_STMT_TASK_COUNTS,
+    ZT_STMT_CLAIM_ANY,
+    ZT_STMT_CLAIM,
+    ZT_STMT_BURY,
+    ZT_STMT_START,
+    ZT_STMT_RENEW,
+    ZT_STMT_PROGRESS,
+    ZT_STMT_SUCCEED,
+    ZT_STMT_FAIL,
+    ZT_STMT_PUT_BACK,
+    ZT_STMT_REAP_ANY,
+    ZT_STMT_REAP_REBASE,
+    ZT_STMT_REAP_REQUEUE,
+    ZT_STMT_REAP_FAIL,
+    ZT_STMT_REAP_WORKER_REQUEUE,
+    ZT_STMT_REAP_WORKER_FAIL,
+
+    ZT_STMT_KEY_ADD,
+    ZT_STMT_KEY_FIND,
+    ZT_STMT_KEY_GET,
+    ZT_STMT_KEY_BY_NAME,
+    ZT_STMT_KEY_LIST,
+    ZT_STMT_KEY_USED,
+    ZT_STMT_KEY_RESET,
+    ZT_STMT_KEY_REVOKE,
+
+    ZT_STMT_DELIVERY_ANY,
+    ZT_STMT_DELIVERY_CLAIM,
+    ZT_STMT_DELIVERY_BURY,
+    ZT_STMT_DELIVERY_SETTLE,
+    ZT_STMT_DELIVERY_TRY,
+    ZT_STMT_DELIVERY_NEXT,
+    ZT_STMT_DELIVERY_OF_TASK,
+    ZT_STMT_DELIVERY_TRIES,
+
+    ZT_STMT_FILES_EXPIRED,
+    ZT_STMT_FILES_TOTAL,
+    ZT_STMT_FILES_OLDEST,
+    ZT_STMT_FILES_GONE,
+    ZT_STMT_FORGET,
+    ZT_STMTS
+};
+
+struct zt_stmt_row {
+    const char *sql;
+    unsigned from;         /* bits of the states it takes a task out of; 0: it moves none */
+    enum zt_task_state to; /* where it puts the task */
+};
+extern const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS];
+
+extern const char *const zt_sqlite_schema[];
+extern const int zt_sqlite_schema_version;
+
+struct zt_store {
+    struct sqlite3 *db;
+    const struct zt_clock *clock;
+    int busy_ms;
+    bool read_only;
+    bool shared;       /* between zt_store_begin and zt_store_commit */
+    enum zt_code lost; /* SQLite rolled the shared transaction back by itself: why */
+    struct sqlite3_stmt *stmt[ZT_STMTS];
+};
+
+static inline int64_t zt_sqlite_now(const struct zt_store *store)
+{
+    return zt_clock_utc_us(store->clock);
+}
+
+/* ---- transactions -------------------------------------------------------------------------- */
+
+/*
+ * Around the inner function of every call that writes:
+ *
+ *     ZT_TRY(zt_sqlite_enter(store, err));
+ *     return zt_sqlite_leave(store, inner(store, ..., err), ZT_POINT("claim"), err);
+ *
+ * enter begins a transaction, or a savepoint inside a shared one. leave commits when rc is ZT_OK,
+ * else undoes, and returns what the caller should. Every query must be closed by then, which the
+ * scope of the inner function sees to. The two names are crash points before and after the commit.
+ */
+#define ZT_POINT(what) "store." what, "store." what ".done"
+enum zt_code zt_sqlite_enter(struct zt_store *store, struct zt_err *err);
+enum zt_code zt_sqlite_leave(struct zt_store *store, enum zt_code rc, const char *before,
+                             const char *after, struct zt_err *err);
+
+/* ---- queries ------------------------------------------------------------------------------- */
+
+/*
+ * One use of a prepared statement. Parameters are bound in order; what goes wrong is kept and
+ * reported by the next zt_query_row or zt_query_run. Bound memory must live until then. Columns
+ * are checked as they are read; zt_query_check reports the first that was not what it should be.
+ */
+struct zt_query {
+    struct zt_store *store;
+    struct sqlite3_stmt *stmt;
+    int bound;
+    int rc;              /* first failed bind, as SQLite's code */
+    bool not_utf8;       /* a bound text was not */
+    bool nomem;          /* the arena is full */
+    const char *damaged; /* name of the first bad column */
+};
+
+struct zt_query zt_query_open(struct zt_store *store, enum zt_stmt which);
+void zt_query_close(struct zt_query *q);
+#define zt_auto_query __attribute__((cleanup(zt_query_close)))
+
+void zt_query_text(struct zt_query *q, const char *text); /* NULL is "" */
+void zt_query_int(struct zt_query *q, int64_t value);
+void zt_query_blob(struct zt_query *q, const void *bytes, size_t n);
+
+/* The next row; *ret false when there is none. */
+enum zt_code zt_query_row(struct zt_query *q, bool *ret, struct zt_err *err);
+/* To the end; *ret_changes (may be NULL) rows were changed. */
+enum zt_code zt_query_run(struct zt_query *q, int *ret_changes, struct zt_err *err);
+
+/* A column of the current row: "" and 0 when it is damaged. */
+const char *zt_query_get_text(struct zt_query *q, int column, struct zt_arena *arena);
+int64_t zt_query_get_int(struct zt_query *q, int column, int64_t min, int64_t max);
+void zt_query_damaged(struct zt_query *q, int column);
+/* ZT_E_CORRUPT: a column was damaged. ZT_E_NOMEM: the arena was full. */
+enum zt_code zt_query_check(const struct zt_query *q, struct zt_err *err);
+
+/*
+ * Text that came from somewhere else (a remote host, a dying process), made fit to store: at most
+ * ZT_NOTE_MAX bytes, and bytes that are not UTF-8 become question marks. Returns dst.
+ */
+#define ZT_NOTE_MAX 1024
+const char *zt_sqlite_clean(const char *text, char dst[ZT_NOTE_MAX + 1]);
+
+/* ---- for tests ----------------------------------------------------------------------------- */
+
+/* Runs any SQL; "" or the first column of the first row goes to buf (may be NULL). */
+enum zt_code zt_sqlite_exec(struct zt_store *store, const char *sql, struct zt_buf *buf,
+                            struct zt_err *err);
+
+#endif
