@@ -12,6 +12,9 @@
 
 struct zt_blobs;
 
+/* Whether a name is one of the kind described above; the functions below assert it. */
+bool zt_blob_name_ok(const char *name);
+
 /* Makes the folder and its parts ("media", "input", "tmp") if needed; tmp is emptied of files
  * older than a day. */
 enum zt_code zt_blobs_open(const char *folder, struct zt_blobs **ret, struct zt_err *err);
@@ -38,7 +41,10 @@ struct zt_blob_info {
     int64_t modified_us;
 };
 
-/* An open descriptor for reading; the caller closes it. ZT_E_NOT_FOUND. */
+/*
+ * An open descriptor for reading; the caller closes it. ret may be NULL. ZT_E_NOT_FOUND;
+ * ZT_E_CORRUPT: what has the name is a link, a pipe or a folder.
+ */
 enum zt_code zt_blobs_open_fd(struct zt_blobs *blobs, const char *name, int *ret_fd,
                               struct zt_blob_info *ret, struct zt_err *err);
 
