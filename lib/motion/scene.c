@@ -14,8 +14,9 @@
 #include "base/thread.h"
 #include "media/frame.h"
 #include "media/resize.h"
-#include "motion/planes.h"
+#include "motion/layers.h"
 #include "motion/shots.h"
+#include "motion/stack.h"
 
 /* Working pixels for each frame pixel in the widest view: see planes.h; the vector path of the
  * warp takes up to 1.7. */
@@ -27,18 +28,8 @@
 /* Image pixels around what the path sees, for the taps of filters. */
 #define MARGIN 4
 
-/* The nearness of a picture whose depth is not known. */
-#define D_FLAT 0.75
-
 struct zt_scene {
-    int width_px, height_px;
-    struct zt_room room;
-    double scale_x, scale_y;   /* working pixels for each frame pixel at zoom 1 */
-    double origin_x, origin_y; /* the rest position's middle in the working picture */
-    struct zt_planes planes;
-    struct zt_mesh mesh[2]; /* luma, chroma */
-    struct zt_pool *pool;
-    enum zt_simd simd;
+    struct zt_stack stack;
 };
 
 /* ---- from the image to the working picture ------------------------------------------------- */
@@ -77,7 +68,7 @@ static double widest_view(const struct zt_pose *path, int frames)
     double widest = 0;
 
     for (int i = 0; i < frames; i++)
-        widest = fmax(widest, (1 - path[i].tz * D_FLAT) / path[i].zoom);
+        widest = fmax(widest, (1 - path[i].tz * ZT_D_FLAT) / path[i].zoom);
     return widest;
 }
 
@@ -102,9 +93,9 @@ static int even_side(double side)
     return n < 16 ? 16 : n;
 }
 
-/* Cuts the working picture out of the image; fills scale and origin. */
-static enum zt_code cut_out(struct zt_scene *scene, const struct zt_scene_source *s,
-                            const struct zt_pose *path, int frames, struct zt_image *ret,
+/* Cuts the working picture out of the image; fills the view's scale and origin. */
+static enum zt_code cut_out(const struct zt_scene_source *s, const struct zt_pose *path, int frames,
+                            struct zt_pool *pool, struct zt_view *view, struct zt_image *ret,
                             double *ret_density, struct zt_err *err)
 {
     struct zt_crop rest = rest_position(s), part;
@@ -112,7 +103,7 @@ static enum zt_code cut_out(struct zt_scene *scene, const struct zt_scene_source
     double widest = widest_view(path, frames);
     double wanted = DENSITY / widest;
     double shrink = native > wanted * DENSITY_AS_IS ? wanted / native : 1;
-    struct zt_extent e = zt_camera_extent(path, frames, &scene->room);
+    struct zt_extent e = zt_camera_extent(path, frames, &view->room);
     double x = rest.x + rest.w / 2, y = rest.y + rest.h / 2;
     void *pixels = NULL;
 
@@ -120,34 +111,32 @@ static enum zt_code cut_out(struct zt_scene *scene, const struct zt_scene_source
     whole_pixels(y + e.top * native, y + e.bottom * native, s->image->height_px, &part.y, &part.h);
     int width = even_side(part.w * shrink), height = even_side(part.h * shrink);
     ZT_TRY(zt_try_alloc((size_t)width * 3, (size_t)height, "the working picture", &pixels, err));
-    enum zt_code rc = zt_resize_rgb24(s->image, &part, pixels, (size_t)width * 3, width, height,
-                                      scene->pool, err);
-    if (rc != ZT_OK) {
-        free(pixels);
-        return rc;
-    }
-    scene->scale_x = native * width / part.w;
-    scene->scale_y = native * height / part.h;
-    scene->origin_x = (x - part.x) * width / part.w;
-    scene->origin_y = (y - part.y) * height / part.h;
-    *ret_density = scene->scale_x * widest;
     *ret = (struct zt_image){
         .width_px = width, .height_px = height, .stride = (size_t)width * 3, .pixels = pixels
     };
-    return ZT_OK;
+    view->scale_x = native * width / part.w;
+    view->scale_y = native * height / part.h;
+    view->origin_x = (x - part.x) * width / part.w;
+    view->origin_y = (y - part.y) * height / part.h;
+    *ret_density = view->scale_x * widest;
+    return zt_resize_rgb24(s->image, &part, pixels, ret->stride, width, height, pool, err);
 }
 
 static enum zt_code prepare(struct zt_scene *scene, const struct zt_scene_source *s,
-                            const struct zt_pose *path, int frames, struct zt_err *err)
+                            const struct zt_pose *path, int frames, struct zt_pool *pool,
+                            enum zt_simd simd, struct zt_err *err)
 {
-    struct zt_image picture = { 0 };
+    struct zt_view view = { .width_px = s->width_px,
+                            .height_px = s->height_px,
+                            .room = zt_scene_room(s) };
+    struct zt_layers layers = { .n = 1 }; /* the picture alone, flat */
     double density;
 
-    ZT_TRY(zt_mesh_init(&scene->mesh[0], s->width_px, s->height_px, err));
-    ZT_TRY(zt_mesh_init(&scene->mesh[1], s->width_px / 2, s->height_px / 2, err));
-    ZT_TRY(cut_out(scene, s, path, frames, &picture, &density, err));
-    enum zt_code rc = zt_planes_init(&scene->planes, &picture, density, scene->pool, err);
-    free(picture.pixels);
+    enum zt_code rc =
+        cut_out(s, path, frames, pool, &view, &layers.layer[0].picture, &density, err);
+    if (rc == ZT_OK)
+        rc = zt_stack_init(&scene->stack, &layers, &view, density, pool, simd, err);
+    free(layers.layer[0].picture.pixels);
     return rc;
 }
 
@@ -157,12 +146,7 @@ enum zt_code zt_scene_open(const struct zt_scene_source *s, const struct zt_pose
 {
     zt_auto(scene) struct zt_scene *scene = zt_new(struct zt_scene);
 
-    scene->width_px = s->width_px;
-    scene->height_px = s->height_px;
-    scene->room = zt_scene_room(s);
-    scene->pool = pool;
-    scene->simd = simd;
-    ZT_TRY(prepare(scene, s, path, frames, err));
+    ZT_TRY(prepare(scene, s, path, frames, pool, simd, err));
     *ret = zt_take_scene(&scene);
     return ZT_OK;
 }
@@ -171,71 +155,11 @@ void zt_scene_close(struct zt_scene *scene)
 {
     if (scene == NULL)
         return;
-    zt_planes_clear(&scene->planes);
-    zt_mesh_clear(&scene->mesh[0]);
-    zt_mesh_clear(&scene->mesh[1]);
+    zt_stack_clear(&scene->stack);
     free(scene);
-}
-
-/* ---- a frame ------------------------------------------------------------------------------- */
-
-struct drawing {
-    struct zt_scene *scene;
-    const struct zt_pose *pose;
-    struct zt_frame_buf *dst;
-    int plane;
-};
-
-/*
- * The mesh corners of rows first ... end-1. Chroma sample (x, y) sits on luma sample 2x, half way
- * between rows 2y and 2y + 1, in the frame and in the working picture alike.
- */
-static void place_corners(void *user, int first, int end)
-{
-    const struct drawing *d = user;
-    struct zt_scene *s = d->scene;
-    struct zt_mesh *mesh = &s->mesh[d->plane > 0];
-    const struct zt_plane *plane = &s->planes.plane[d->plane];
-    bool chroma = d->plane > 0;
-
-    for (int row = first; row < end; row++) {
-        for (int column = 0; column < mesh->columns; column++) {
-            double x = column * ZT_CELL, y = row * ZT_CELL, px, py;
-            double ox = (chroma ? 2 * x : x) + 0.5 - s->room.width / 2;
-            double oy = (chroma ? 2 * y + 0.5 : y) + 0.5 - s->room.height / 2;
-            zt_camera_see(d->pose, &s->room, ox, oy, D_FLAT, &px, &py);
-            px = s->origin_x + px * s->scale_x - 0.5;
-            py = s->origin_y + py * s->scale_y - 0.5;
-            if (chroma) {
-                px = px / 2;
-                py = (py - 0.5) / 2;
-            }
-            size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
-            mesh->x[i] = zt_mesh_position(px, plane->width);
-            mesh->y[i] = zt_mesh_position(py, plane->height);
-        }
-    }
-}
-
-static void draw_cells(void *user, int first, int end)
-{
-    const struct drawing *d = user;
-    const struct zt_scene *s = d->scene;
-    int half = d->plane > 0;
-
-    zt_warp(&s->planes.plane[d->plane], &s->mesh[half], d->dst->plane[d->plane],
-            d->dst->view.stride[d->plane], s->width_px >> half, s->height_px >> half, first, end,
-            s->simd);
 }
 
 void zt_scene_draw(struct zt_scene *scene, const struct zt_pose *pose, struct zt_frame_buf *dst)
 {
-    struct drawing d = { .scene = scene, .pose = pose, .dst = dst };
-
-    for (d.plane = 0; d.plane < 3; d.plane++) {
-        const struct zt_mesh *mesh = &scene->mesh[d.plane > 0];
-        if (d.plane < 2) /* U and V share a mesh */
-            zt_pool_for(scene->pool, mesh->rows, 8, place_corners, &d);
-        zt_pool_for(scene->pool, mesh->rows - 1, 1, draw_cells, &d);
-    }
+    zt_stack_draw(&scene->stack, pose, dst);
 }

@@ -92,26 +92,20 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
     }
 }
 
-void zt_warp(const struct zt_plane *plane, const struct zt_mesh *mesh, uint8_t *dst, size_t stride,
-             int width, int height, int first, int end, enum zt_simd simd)
+void zt_warp_cell(const struct zt_plane *plane, const struct zt_mesh *mesh, int column, int row,
+                  uint8_t *dst, size_t stride, enum zt_simd simd)
 {
-    for (int row = first; row < end; row++) {
-        int y0 = row * ZT_CELL, h = height - y0 < ZT_CELL ? height - y0 : ZT_CELL;
-        for (int column = 0; column < mesh->columns - 1; column++) {
-            int x0 = column * ZT_CELL, w = width - x0 < ZT_CELL ? width - x0 : ZT_CELL;
-            struct zt_warp_cell cell = zt_warp_cell_at(mesh, column, row);
-            uint8_t *out = dst + (size_t)y0 * stride + (size_t)x0;
+    struct zt_warp_corners corners = zt_warp_corners_at(mesh, column, row);
+
 #ifdef ZT_WARP_AVX2
-            if (simd == ZT_SIMD_AVX2 && w % 8 == 0) {
-                zt_warp_cell_avx2(plane, &cell, out, stride, w, h);
-                continue;
-            }
+    if (simd == ZT_SIMD_AVX2) {
+        zt_warp_cell_avx2(plane, &corners, dst, stride);
+        return;
+    }
 #endif
-            (void)simd;
-            for (int y = 0; y < h; y++, out += stride) {
-                struct zt_warp_step s = zt_warp_cell_row(&cell, y);
-                zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, w, out);
-            }
-        }
+    (void)simd;
+    for (int y = 0; y < ZT_CELL; y++, dst += stride) {
+        struct zt_warp_step s = zt_warp_row(&corners, y);
+        zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);
     }
 }

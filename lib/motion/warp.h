@@ -38,10 +38,10 @@ void zt_mesh_clear(struct zt_mesh *mesh);
 int32_t zt_mesh_position(double sample, int plane_side);
 
 /*
- * Draws the rows of cells first ... end-1 of a width x height output. Every mesh position was made
- * by zt_mesh_position for this plane.
+ * Draws the cell (column, row): ZT_CELL x ZT_CELL samples. Every mesh position was made by
+ * zt_mesh_position for this plane or a larger one.
  */
-void zt_warp(const struct zt_plane *plane, const struct zt_mesh *mesh, uint8_t *dst, size_t stride,
-             int width, int height, int first, int end, enum zt_simd simd);
+void zt_warp_cell(const struct zt_plane *plane, const struct zt_mesh *mesh, int column, int row,
+                  uint8_t *dst, size_t stride, enum zt_simd simd);
 
 #endif

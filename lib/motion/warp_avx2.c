@@ -119,14 +119,13 @@ __attribute__((target("avx2"))) static void draw8(const struct zt_plane *plane, 
 }
 
 __attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *plane,
-                                                       const struct zt_warp_cell *cell,
-                                                       uint8_t *dst, size_t stride, int width,
-                                                       int height)
+                                                       const struct zt_warp_corners *corners,
+                                                       uint8_t *dst, size_t stride)
 {
-    for (int y = 0; y < height; y++, dst += stride) {
-        struct zt_warp_step s = zt_warp_cell_row(cell, y);
-        for (int x = 0; x < width; x += 8)
-            draw8(plane, s.x + s.dx * x, s.y + s.dy * x, s.dx, s.dy, dst + x);
+    for (int y = 0; y < ZT_CELL; y++, dst += stride) {
+        struct zt_warp_step s = zt_warp_row(corners, y);
+        draw8(plane, s.x, s.y, s.dx, s.dy, dst);
+        draw8(plane, s.x + 8 * s.dx, s.y + 8 * s.dy, s.dx, s.dy, dst + 8);
     }
 }
 

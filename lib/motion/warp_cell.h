@@ -13,7 +13,7 @@
 #define ZT_SPLINE_TWO_THIRDS 10923
 
 /* A cell's corners: left and right at its top, and how they change a row. */
-struct zt_warp_cell {
+struct zt_warp_corners {
     int64_t left_x, left_y, right_x, right_y; /* 1 / (65536 * ZT_CELL) of a sample */
     int64_t left_dx, left_dy, right_dx, right_dy;
 };
@@ -23,13 +23,14 @@ struct zt_warp_step {
     int32_t x, y, dx, dy;
 };
 
-static inline struct zt_warp_cell zt_warp_cell_at(const struct zt_mesh *mesh, int column, int row)
+static inline struct zt_warp_corners zt_warp_corners_at(const struct zt_mesh *mesh, int column,
+                                                        int row)
 {
     const int32_t *x = mesh->x + (size_t)row * (size_t)mesh->columns + (size_t)column;
     const int32_t *y = mesh->y + (size_t)row * (size_t)mesh->columns + (size_t)column;
     int below = mesh->columns;
 
-    return (struct zt_warp_cell){
+    return (struct zt_warp_corners){
         .left_x = (int64_t)x[0] * ZT_CELL,
         .left_y = (int64_t)y[0] * ZT_CELL,
         .right_x = (int64_t)x[1] * ZT_CELL,
@@ -41,7 +42,7 @@ static inline struct zt_warp_cell zt_warp_cell_at(const struct zt_mesh *mesh, in
     };
 }
 
-static inline struct zt_warp_step zt_warp_cell_row(const struct zt_warp_cell *c, int y)
+static inline struct zt_warp_step zt_warp_row(const struct zt_warp_corners *c, int y)
 {
     int64_t lx = c->left_x + c->left_dx * y, ly = c->left_y + c->left_dy * y;
     int64_t rx = c->right_x + c->right_dx * y, ry = c->right_y + c->right_dy * y;
@@ -60,9 +61,8 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
                          int n, uint8_t *dst);
 
 #ifdef ZT_WARP_AVX2
-/* A whole cell; width is 8 or 16. */
-void zt_warp_cell_avx2(const struct zt_plane *plane, const struct zt_warp_cell *cell, uint8_t *dst,
-                       size_t stride, int width, int height);
+void zt_warp_cell_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                       uint8_t *dst, size_t stride);
 #endif
 
 #endif
