@@ -1,0 +1,343 @@
+/*
+ * passage.c - see passage.h. All matching happens on proxies, in the frame of the first picture,
+ * after the last one has been brought there by the global similarity S. A thing at x in the first
+ * picture and at S(x + r) in the last is at S^t(x + t r) in between: the similarity turns and
+ * zooms along its own path, the rest r moves straight.
+ *
+ *     proxies -> S -> flow both ways between first and S^-1(last)     once, in open
+ *     flow at t -> mesh of coordinates and mix -> rows of the frame   for each frame
+ */
+#include "motion/passage.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "media/colour.h"
+#include "motion/flow.h"
+#include "motion/paint.h"
+#include "motion/splat.h"
+
+#define PROXY_SIDE    480 /* longest side of what is matched */
+#define SIDE_MIN      16
+#define DRIFT         0.06  /* zoom of the dissolve between unrelated pictures */
+#define FEATHER       24.0f /* proxy pixels over which a picture's border fades into the other */
+#define OUTSIDE       1.5f  /* proxy pixels past the border a repeated edge may show */
+#define WHOLE_OVERLAP 0.3   /* share of the first picture the last must still show */
+#define GRAIN         8
+
+struct zt_passage {
+    struct zt_pool *pool;
+    struct zt_paint_image first, last;
+    int proxy_width, proxy_height;
+    float scale_x, scale_y; /* frame pixels for each proxy pixel */
+    struct zt_similarity similarity;
+    bool related;
+    float confidence;
+    struct zt_flow forward, backward;
+    struct zt_between between;
+    struct zt_mesh mesh;
+};
+
+/* ---- open ---------------------------------------------------------------------------------- */
+
+struct proxies {
+    struct zt_flow_image first, last, brought; /* brought: last in the frame of first */
+};
+
+static void proxies_clear(struct proxies *p)
+{
+    zt_flow_image_clear(&p->first);
+    zt_flow_image_clear(&p->last);
+    zt_flow_image_clear(&p->brought);
+}
+
+static enum zt_code proxies_init(struct proxies *p, const struct zt_image *first,
+                                 const struct zt_image *last, int width, int height,
+                                 struct zt_pool *pool, struct zt_err *err)
+{
+    ZT_TRY(zt_flow_image_init(&p->first, width, height, err));
+    ZT_TRY(zt_flow_image_init(&p->last, width, height, err));
+    ZT_TRY(zt_flow_image_init(&p->brought, width, height, err));
+    zt_flow_image_shrink(first, &p->first, pool);
+    zt_flow_image_shrink(last, &p->last, pool);
+    return ZT_OK;
+}
+
+/* A zoom of DRIFT about the middle: what unrelated pictures share while they dissolve. */
+static struct zt_similarity drift(int width, int height)
+{
+    double a = 1.0 + DRIFT;
+
+    return (struct zt_similarity){ a, 0.0, -DRIFT * 0.5 * (width - 1),
+                                   -DRIFT * 0.5 * (height - 1) };
+}
+
+/* Mean confidence where both pictures see something, less when that is not much. */
+static float overall(const struct zt_flow *flow, const struct proxies *p)
+{
+    size_t n = (size_t)flow->width * (size_t)flow->height;
+    double sum = 0.0, seen = 0.0;
+
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)(flow->conf[i] * p->brought.seen[i]);
+        seen += (double)p->brought.seen[i];
+    }
+    if (seen < 1.0)
+        return 0.0f;
+    double overlap = seen / (double)n / WHOLE_OVERLAP;
+    return (float)(sum / seen * (overlap < 1.0 ? overlap : 1.0));
+}
+
+static void make_dissolve(struct zt_passage *p)
+{
+    size_t n = (size_t)p->proxy_width * (size_t)p->proxy_height;
+
+    p->related = false;
+    p->similarity = drift(p->proxy_width, p->proxy_height);
+    for (size_t i = 0; i < n; i++) {
+        p->forward.u[i] = p->forward.v[i] = p->backward.u[i] = p->backward.v[i] = 0.0f;
+        p->forward.conf[i] = p->backward.conf[i] = 1.0f;
+    }
+}
+
+static enum zt_code compare(struct zt_passage *p, struct proxies *x, struct zt_flow_run *run,
+                            struct zt_err *err)
+{
+    struct zt_similarity more;
+    double share;
+
+    run->from = 0;
+    run->to = 35;
+    ZT_TRY(zt_flow_similarity(&x->first, &x->last, run, &p->similarity, &share, err));
+    zt_flow_image_warp(&x->last, &p->similarity, &x->brought, p->pool);
+    if (hypot(p->similarity.ar - 1.0, p->similarity.ai) > 0.04) {
+        /* Descriptors tolerate some turn and zoom; without them they say more. */
+        run->from = 35;
+        run->to = 50;
+        ZT_TRY(zt_flow_similarity(&x->first, &x->brought, run, &more, &share, err));
+        p->similarity = zt_similarity_after(&p->similarity, &more);
+        zt_flow_image_warp(&x->last, &p->similarity, &x->brought, p->pool);
+    }
+    run->from = 50;
+    run->to = 100;
+    ZT_TRY(zt_flow_between(&x->first, &x->brought, run, &p->forward, &p->backward, err));
+    p->confidence = overall(&p->forward, x);
+    p->related = p->confidence >= ZT_PASSAGE_RELATED;
+    if (!p->related)
+        make_dissolve(p);
+    return ZT_OK;
+}
+
+static enum zt_code build(struct zt_passage *p, const struct zt_image *first,
+                          const struct zt_image *last, struct zt_flow_run *run, struct zt_err *err)
+{
+    int w = first->width_px, h = first->height_px, longest = w > h ? w : h;
+    double k = longest > PROXY_SIDE ? (double)PROXY_SIDE / longest : 1.0;
+    struct proxies x = { 0 };
+
+    p->proxy_width = (int)lrint(w * k) < SIDE_MIN ? SIDE_MIN : (int)lrint(w * k);
+    p->proxy_height = (int)lrint(h * k) < SIDE_MIN ? SIDE_MIN : (int)lrint(h * k);
+    p->scale_x = (float)w / (float)p->proxy_width;
+    p->scale_y = (float)h / (float)p->proxy_height;
+    ZT_TRY(zt_paint_image_init(&p->first, first, err));
+    ZT_TRY(zt_paint_image_init(&p->last, last, err));
+    enum zt_code rc = proxies_init(&x, first, last, p->proxy_width, p->proxy_height, p->pool, err);
+    if (rc == ZT_OK)
+        rc = compare(p, &x, run, err);
+    proxies_clear(&x);
+    if (rc != ZT_OK)
+        return rc;
+    ZT_TRY(zt_between_init(&p->between, p->proxy_width, p->proxy_height, err));
+    return zt_mesh_init(&p->mesh, w, h, err);
+}
+
+enum zt_code zt_passage_open(const struct zt_image *first, const struct zt_image *last,
+                             struct zt_pool *pool, zt_passage_tick_fn *tick, void *user,
+                             struct zt_passage **ret, struct zt_err *err)
+{
+    struct zt_flow_run run = { .pool = pool, .tick = tick, .user = user };
+
+    if (first->width_px != last->width_px || first->height_px != last->height_px)
+        return zt_fail(err, ZT_E_INVALID,
+                       "the end image must be as large as the first one, %d x %d, not %d x %d",
+                       first->width_px, first->height_px, last->width_px, last->height_px);
+    if (first->width_px < SIDE_MIN || first->height_px < SIDE_MIN)
+        return zt_fail(err, ZT_E_INVALID, "pictures must be at least %d x %d, not %d x %d",
+                       SIDE_MIN, SIDE_MIN, first->width_px, first->height_px);
+    zt_auto(passage) struct zt_passage *p = zt_new(struct zt_passage);
+    p->pool = pool;
+    ZT_TRY(build(p, first, last, &run, err));
+    *ret = zt_take_passage(&p);
+    return ZT_OK;
+}
+
+float zt_passage_confidence(const struct zt_passage *p)
+{
+    return p->confidence;
+}
+
+void zt_passage_close(struct zt_passage *p)
+{
+    if (p == NULL)
+        return;
+    zt_paint_image_clear(&p->first);
+    zt_paint_image_clear(&p->last);
+    zt_flow_clear(&p->forward);
+    zt_flow_clear(&p->backward);
+    zt_between_clear(&p->between);
+    zt_mesh_clear(&p->mesh);
+    free(p);
+}
+
+/* ---- frames -------------------------------------------------------------------------------- */
+
+struct frame {
+    struct zt_passage *p;
+    float t;
+    float share0, share1;          /* of the pictures by time */
+    struct zt_similarity back, on; /* from the frame to the first picture, from there to the last */
+    const struct zt_passage_target *target;
+    float *scratch; /* a part for each slice of the rows */
+};
+
+static float clamped(float v, float low, float high)
+{
+    return v < low ? low : v > high ? high : v;
+}
+
+/* 1 well inside a picture, 0 outside; the soft border grows as the picture leaves its own time. */
+static float visible(const struct zt_passage *p, float x, float y, float away)
+{
+    float feather = FEATHER * away + OUTSIDE;
+    float dx = x < (float)p->proxy_width - 1.0f - x ? x : (float)p->proxy_width - 1.0f - x;
+    float dy = y < (float)p->proxy_height - 1.0f - y ? y : (float)p->proxy_height - 1.0f - y;
+    float fx = clamped((dx + OUTSIDE) / feather, 0.0f, 1.0f);
+    float fy = clamped((dy + OUTSIDE) / feather, 0.0f, 1.0f);
+
+    return fx * fy;
+}
+
+/* The six fields of the motion at time t at a place of the proxy, bilinear, clamped. */
+static void look_up(const struct zt_between *b, float x, float y, float ret[6])
+{
+    float cx = clamped(x, 0.0f, (float)(b->width - 1));
+    float cy = clamped(y, 0.0f, (float)(b->height - 1));
+    int ix = (int)cx, iy = (int)cy;
+    float fx = cx - (float)ix, fy = cy - (float)iy;
+    size_t at = (size_t)iy * (size_t)b->width + (size_t)ix;
+    size_t right = ix + 1 < b->width ? 1 : 0;
+    size_t down = iy + 1 < b->height ? (size_t)b->width : 0;
+    const float *field[6] = { b->r0x, b->r0y, b->r1x, b->r1y, b->odds0, b->odds1 };
+
+    for (int i = 0; i < 6; i++) {
+        const float *f = field[i] + at;
+        float top = f[0] + fx * (f[right] - f[0]);
+        float bottom = f[down] + fx * (f[down + right] - f[down]);
+        ret[i] = top + fy * (bottom - top);
+    }
+}
+
+static void set_node(const struct frame *f, int column, int row)
+{
+    struct zt_passage *p = f->p;
+    struct zt_mesh *m = &p->mesh;
+    size_t at = (size_t)row * (size_t)m->columns + (size_t)column;
+    double zx, zy, lx, ly;
+    float r[6];
+
+    zt_similarity_apply(
+        &f->back, (double)(((float)(column * ZT_MESH_STEP) + 0.5f) / p->scale_x - 0.5f),
+        (double)(((float)(row * ZT_MESH_STEP) + 0.5f) / p->scale_y - 0.5f), &zx, &zy);
+    look_up(&p->between, (float)zx, (float)zy, r);
+    float x0 = (float)zx - f->t * r[0], y0 = (float)zy - f->t * r[1];
+    zt_similarity_apply(&f->on, zx + (double)((1.0f - f->t) * r[2]),
+                        zy + (double)((1.0f - f->t) * r[3]), &lx, &ly);
+    float x1 = (float)lx, y1 = (float)ly;
+    float k0 = f->share0 * r[4] * visible(p, x0, y0, f->t) + 1e-9f;
+    float k1 = f->share1 * r[5] * visible(p, x1, y1, 1.0f - f->t) + 1e-9f * f->t;
+    m->x0[at] = (x0 + 0.5f) * p->scale_x - 0.5f;
+    m->y0[at] = (y0 + 0.5f) * p->scale_y - 0.5f;
+    m->x1[at] = (x1 + 0.5f) * p->scale_x - 0.5f;
+    m->y1[at] = (y1 + 0.5f) * p->scale_y - 0.5f;
+    m->mix[at] = k1 / (k0 + k1);
+}
+
+static void set_nodes(void *user, int first, int end)
+{
+    const struct frame *f = user;
+
+    for (int row = first; row < end; row++)
+        for (int column = 0; column < f->p->mesh.columns; column++)
+            set_node(f, column, row);
+}
+
+static void draw_row(const struct frame *f, int y, float *scratch, uint8_t *rgb)
+{
+    if (f->t <= 0.0f)
+        zt_paint_copy_row(&f->p->first, y, rgb);
+    else if (f->t >= 1.0f)
+        zt_paint_copy_row(&f->p->last, y, rgb);
+    else
+        zt_paint_row(&f->p->first, &f->p->last, &f->p->mesh, y, scratch, rgb);
+}
+
+static size_t slice_floats(const struct zt_passage *p)
+{
+    return zt_paint_scratch_floats(&p->mesh) + (size_t)p->first.width * 3 / 2 + 16;
+}
+
+/* A slice is GRAIN pairs of rows: chroma of YUV420 is made of two rows. */
+static void draw_pairs(void *user, int first, int end)
+{
+    const struct frame *f = user;
+    const struct zt_passage_target *to = f->target;
+    int width = f->p->first.width, height = f->p->first.height;
+    size_t line = (size_t)width * 3 + 4;
+    float *scratch = f->scratch + (size_t)(first / GRAIN) * slice_floats(f->p);
+    uint8_t *rgb = (uint8_t *)(scratch + zt_paint_scratch_floats(&f->p->mesh));
+
+    for (int pair = first; pair < end; pair++) {
+        int rows = 2 * pair + 1 < height ? 2 : 1;
+        for (int i = 0; i < rows; i++)
+            draw_row(f, 2 * pair + i, scratch, rgb + (size_t)i * line);
+        if (to->format == ZT_PIXELS_RGB24) {
+            for (int i = 0; i < rows; i++)
+                memcpy(to->plane[0] + (size_t)(2 * pair + i) * to->stride[0],
+                       rgb + (size_t)i * line, (size_t)width * 3);
+            continue;
+        }
+        uint8_t *plane[3] = { to->plane[0] + (size_t)(2 * pair) * to->stride[0],
+                              to->plane[1] + (size_t)pair * to->stride[1],
+                              to->plane[2] + (size_t)pair * to->stride[2] };
+        zt_rgb24_to_yuv420(rgb, line, width, 2, plane, to->stride, 0, 1);
+    }
+}
+
+enum zt_code zt_passage_frame(struct zt_passage *p, float t, const struct zt_passage_target *target,
+                              struct zt_err *err)
+{
+    struct frame f = { .p = p, .t = clamped(t, 0.0f, 1.0f), .target = target };
+    int pairs = (p->first.height + 1) / 2;
+    zt_auto_free float *scratch = NULL;
+
+    if (target->format == ZT_PIXELS_YUV420 && (p->first.width % 2 != 0 || p->first.height % 2 != 0))
+        return zt_fail(err, ZT_E_INVALID, "YUV420 frames need even sides, not %d x %d",
+                       p->first.width, p->first.height);
+    ZT_TRY(zt_try_alloc((size_t)(pairs / GRAIN + 1) * slice_floats(p), sizeof(float),
+                        "rows of the passage", (void **)&scratch, err));
+    f.scratch = scratch;
+    if (f.t > 0.0f && f.t < 1.0f) {
+        struct zt_similarity at_t = zt_similarity_power(&p->similarity, (double)f.t);
+        f.back = zt_similarity_inverse(&at_t);
+        f.on = p->similarity;
+        f.share0 = (1.0f - f.t) * (1.0f - f.t);
+        f.share1 = f.t * f.t;
+        zt_between_at(&p->between, &p->forward, &p->backward, f.t, p->pool);
+        zt_pool_for(p->pool, p->mesh.rows, GRAIN, set_nodes, &f);
+    }
+    zt_pool_for(p->pool, pairs, GRAIN, draw_pairs, &f);
+    return ZT_OK;
+}
