@@ -47,8 +47,8 @@ static enum zt_code matte_init(struct matte *m, int width, int height, struct zt
     void *flags = NULL;
 
     ZT_TRY(zt_plane_init(&m->plane, width, height, err));
-    m->columns = (width - 1 >> BLOCK_BITS) + 1;
-    m->rows = (height - 1 >> BLOCK_BITS) + 1;
+    m->columns = ((width - 1) >> BLOCK_BITS) + 1;
+    m->rows = ((height - 1) >> BLOCK_BITS) + 1;
     ZT_TRY(zt_try_alloc((size_t)m->columns, (size_t)m->rows, "a matte", &flags, err));
     m->flags = flags;
     return ZT_OK;
