@@ -24,8 +24,8 @@ struct zt_api_options {
     bool allow_unfiltered;         /* nsfw_checker false is obeyed */
     int rate_creates;              /* createTask a key may send per rate_window_us; 0: no limit */
     int64_t rate_window_us;
-    int64_t max_waiting;           /* tasks waiting over all keys; past it 429; 0: no limit */
-    void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
+    int64_t max_waiting;         /* tasks waiting over all keys; past it 429; 0: no limit */
+    void (*created)(void *user); /* a task was added: wake a worker; may be NULL */
     void *user;
 };
 

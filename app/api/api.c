@@ -1,0 +1,168 @@
+/*
+ * api.c - the state behind the handlers, the routes, and the one shape of all answers.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/inside.h"
+#include "api/kie.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* clang-format off */
+static const struct zt_route routes[] = {
+    /* method  path                       body_max         later  handler         admit */
+    { "POST", "/api/v1/jobs/createTask",  ZT_KIE_BODY_MAX, true,  zt_api_create,  zt_api_admit_create },
+    { "GET",  "/api/v1/jobs/recordInfo",  0,               false, zt_api_record,  zt_api_admit },
+    { "GET",  ZT_FILES_ROUTE,             0,               false, zt_api_file,    NULL },
+    { "GET",  "/openapi.json",            0,               false, zt_api_openapi, NULL },
+    { "GET",  "/healthz",                 0,               false, zt_api_healthz, NULL },
+    { "GET",  "/readyz",                  0,               false, zt_api_readyz,  NULL },
+};
+/* clang-format on */
+
+const struct zt_route *zt_api_routes(int *ret_n)
+{
+    *ret_n = (int)ZT_COUNT(routes);
+    return routes;
+}
+
+/* ---- open and close ------------------------------------------------------------------------ */
+
+enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **ret,
+                         struct zt_err *err)
+{
+    if (options->store.path == NULL || options->batch == NULL || options->blobs == NULL)
+        return zt_fail(err, ZT_E_INVALID, "the API needs a store, a batch and a place for files");
+    if (options->rate_creates > 0 && options->rate_window_us <= 0)
+        return zt_fail(err, ZT_E_INVALID, "a rate limit needs a window of time");
+
+    struct zt_api *api = zt_new(struct zt_api);
+    api->options = *options;
+    api->store_path = zt_strdup_or_die(options->store.path);
+    api->options.store.path = api->store_path;
+    api->options.store.read_only = true;
+    api->engine = zt_strdup_or_die(options->engine ? options->engine : "");
+    api->options.engine = api->engine;
+    zt_api_set_public_url(api, options->public_url ? options->public_url : "");
+    if (options->rate_creates > 0)
+        api->creates = zt_rate_new(options->rate_creates, options->rate_window_us);
+    pthread_mutex_init(&api->backlog.mutex, NULL);
+    pthread_mutex_init(&api->handles_mutex, NULL);
+    *ret = api;
+    return ZT_OK;
+}
+
+void zt_api_close(struct zt_api *api)
+{
+    if (api == NULL)
+        return;
+    for (int i = 0; i < api->handles_n; i++)
+        zt_store_close(api->handles[i]);
+    pthread_mutex_destroy(&api->handles_mutex);
+    pthread_mutex_destroy(&api->backlog.mutex);
+    zt_rate_free(api->creates);
+    free(api->store_path);
+    free(api->public_url);
+    free(api->engine);
+    free(api);
+}
+
+void zt_api_set_public_url(struct zt_api *api, const char *url)
+{
+    char *copy = zt_strdup_or_die(url);
+    size_t n = strlen(copy);
+
+    while (n > 0 && copy[n - 1] == '/')
+        copy[--n] = '\0';
+    free(api->public_url);
+    api->public_url = copy;
+    api->options.public_url = copy;
+}
+
+/* ---- read handles -------------------------------------------------------------------------- */
+
+enum zt_code zt_api_take(struct zt_api *api, struct zt_store **ret, struct zt_err *err)
+{
+    {
+        zt_locked(&api->handles_mutex);
+        if (api->handles_n > 0) {
+            *ret = api->handles[--api->handles_n];
+            return ZT_OK;
+        }
+    }
+    return zt_store_open(&api->options.store, ret, err);
+}
+
+void zt_api_give(struct zt_api *api, struct zt_store *store)
+{
+    {
+        zt_locked(&api->handles_mutex);
+        if (api->handles_n < (int)ZT_COUNT(api->handles)) {
+            api->handles[api->handles_n++] = store;
+            return;
+        }
+    }
+    zt_store_close(store);
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+void zt_api_reply_status(struct zt_http_req *req, int status, int code, const char *msg,
+                         const char *data)
+{
+    zt_auto_out struct zt_out out;
+
+    zt_out_init(&out, ZT_API_ANSWER_MAX);
+    zt_out_raw(&out, "{\"code\":");
+    zt_out_int(&out, code);
+    zt_out_key_string(&out, "msg", msg);
+    zt_out_key_raw(&out, "data", data ? data : "null");
+    zt_out_raw(&out, "}");
+    zt_assert(!out.full);
+    zt_http_set(req, "Cache-Control", "no-store");
+    zt_http_reply(req, status, ZT_API_JSON, out.buf.data, out.buf.n);
+}
+
+void zt_api_reply(struct zt_api *api, struct zt_http_req *req, int code, const char *msg,
+                  const char *data)
+{
+    zt_api_reply_status(req, api->options.compat_status ? 200 : code, code, msg, data);
+}
+
+void zt_api_reply_fault(struct zt_api *api, struct zt_http_req *req, enum zt_code rc,
+                        const struct zt_err *err)
+{
+    char msg[256];
+    char detail[300];
+
+    ZT_LOG(ERROR, "request_failed", "code=%s msg=%s detail=%s", zt_code_name(rc),
+           zt_log_quote(err->msg, msg, sizeof(msg)),
+           zt_log_quote(err->detail, detail, sizeof(detail)));
+    zt_api_reply(api, req, 500, ZT_API_EXCEPTION, NULL);
+}
+
+void zt_api_reply_later(struct zt_api *api, struct zt_http_req *req, int64_t wait_us,
+                        const char *msg)
+{
+    char seconds[24];
+    int64_t wait_s = (wait_us + ZT_SECOND_US - 1) / ZT_SECOND_US;
+
+    zt_format(seconds, sizeof(seconds), "%" PRId64, wait_s > 0 ? wait_s : 1);
+    zt_http_set(req, "Retry-After", seconds);
+    zt_api_reply(api, req, 429, msg, NULL);
+}
+
+/* What the server itself refuses has a true status in both modes, as the service's own has. */
+void zt_api_refuse(struct zt_http_req *req, int status, const char *text, void *user)
+{
+    (void)user;
+    if (status == 503)
+        zt_http_set(req, "Retry-After", "1");
+    zt_api_reply_status(req, status, status, text, NULL);
+}

@@ -1,0 +1,69 @@
+/* auth.c - who is asking: Authorization: Bearer <key>, looked up by the key's SHA-256. */
+#include <string.h>
+#include <strings.h>
+
+#include "api/inside.h"
+#include "base/digest.h"
+
+#define SCHEME     "Bearer "
+#define SECRET_MAX 256
+
+/* The secret of the header, or NULL. It is never copied, logged or compared. */
+static const char *bearer(const struct zt_http_req *req, size_t *ret_n)
+{
+    const char *header = zt_http_header(req, "Authorization");
+
+    if (header == NULL || strncasecmp(header, SCHEME, sizeof(SCHEME) - 1) != 0)
+        return NULL;
+    header += sizeof(SCHEME) - 1;
+    header += strspn(header, " \t");
+    size_t n = strlen(header);
+    while (n > 0 && (header[n - 1] == ' ' || header[n - 1] == '\t'))
+        n--;
+    *ret_n = n;
+    return n > 0 && n <= SECRET_MAX ? header : NULL;
+}
+
+static void deny(struct zt_api *api, struct zt_http_req *req)
+{
+    zt_http_set(req, "WWW-Authenticate", "Bearer");
+    zt_api_reply(api, req, 401, "You do not have access permissions", NULL);
+}
+
+bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req)
+{
+    uint8_t hash[ZT_SHA256_SIZE];
+    struct zt_err err = { 0 };
+    struct zt_store *store = NULL;
+    struct zt_key *key = NULL;
+    size_t n = 0;
+
+    const char *secret = bearer(req, &n);
+    if (secret == NULL) {
+        deny(api, req);
+        return false;
+    }
+    zt_sha256(secret, n, hash);
+    enum zt_code rc = zt_api_take(api, &store, &err);
+    if (rc == ZT_OK) {
+        rc = zt_store_key_find(store, zt_http_arena(req), hash, &key, &err);
+        zt_api_give(api, store);
+    }
+    if (rc == ZT_E_NOT_FOUND && key == NULL && store != NULL) {
+        deny(api, req);
+        return false;
+    }
+    if (rc != ZT_OK) {
+        zt_api_reply_fault(api, req, rc, &err);
+        return false;
+    }
+    struct zt_api_caller *caller = zt_arena_new(zt_http_arena(req), struct zt_api_caller);
+    *caller = (struct zt_api_caller){ .key_id = key->id, .name = key->name };
+    zt_http_keep(req, caller);
+    return true;
+}
+
+void zt_api_admit(struct zt_http_req *req, void *user)
+{
+    zt_api_authorise(user, req);
+}

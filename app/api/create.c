@@ -1,0 +1,207 @@
+/*
+ * create.c - POST /api/v1/jobs/createTask: from a request to a durable task.
+ *
+ * Before the body is read: the key, its rate, the content type. Then the body, by the tables of
+ * kie.c. Pictures sent along are on disk before the task is, so that no task can name one that
+ * is not there. The answer is sent from the batch's thread, after the commit.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/inside.h"
+#include "api/kie.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/str.h"
+
+#define BACKLOG_FRESH_US (100 * ZT_MS_US)
+#define BUSY_WAIT_US     ZT_SECOND_US /* what a client is told to wait when the queue is full */
+#define BACKLOG_WAIT_US  (10 * ZT_SECOND_US)
+#define SEED_BOUND       (UINT64_C(1) << 31)
+#define TOO_OFTEN        "Your call frequency is too high. Please try again later."
+
+/* From the handler to `done`; lives in the request's arena, as the task's strings do. */
+struct creation {
+    struct zt_api *api;
+    struct zt_http_req *req;
+    struct zt_task task;
+};
+
+/* ---- before the body ----------------------------------------------------------------------- */
+
+static bool is_json(const char *type)
+{
+    static const char json[] = "application/json";
+
+    return strncasecmp(type, json, sizeof(json) - 1) == 0 &&
+           strchr("; \t", type[sizeof(json) - 1]) != NULL; /* the end, too */
+}
+
+void zt_api_admit_create(struct zt_http_req *req, void *user)
+{
+    struct zt_api *api = user;
+    int64_t wait_us = 0;
+
+    if (!zt_api_authorise(api, req))
+        return;
+    const struct zt_api_caller *caller = zt_http_kept(req);
+    if (api->creates != NULL &&
+        !zt_rate_admit(api->creates, caller->key_id, zt_now_mono_us(), &wait_us)) {
+        zt_api_reply_later(api, req, wait_us, TOO_OFTEN);
+        return;
+    }
+    const char *type = zt_http_header(req, "Content-Type");
+    if (type != NULL && !is_json(type))
+        zt_api_reply(api, req, 415, "Content-Type must be application/json", NULL);
+}
+
+/* Renews the count of waiting tasks when it is old; one thread does, the others go on with it. */
+static enum zt_code renew_backlog(struct zt_api *api, struct zt_err *err)
+{
+    struct zt_api_backlog *backlog = &api->backlog;
+    int64_t counts[ZT_TASK_STATES] = { 0 };
+    struct zt_store *store = NULL;
+
+    {
+        zt_locked(&backlog->mutex);
+        int64_t now_us = zt_now_mono_us();
+        if (backlog->counted_us != 0 && now_us - backlog->counted_us <= BACKLOG_FRESH_US)
+            return ZT_OK;
+        backlog->counted_us = now_us;
+        backlog->added_before = backlog->added;
+    }
+    ZT_TRY(zt_api_take(api, &store, err));
+    enum zt_code rc = zt_store_task_counts(store, counts, err);
+    zt_api_give(api, store);
+    ZT_TRY(rc);
+    zt_locked(&backlog->mutex);
+    backlog->counted = counts[ZT_TASK_WAITING];
+    backlog->added -= backlog->added_before; /* those are in the count, or will be in the next */
+    backlog->added_before = 0;
+    return ZT_OK;
+}
+
+/*
+ * Counts one more waiting task unless there are max_waiting. Between two counts what was added here
+ * adds up and what was claimed is not seen, so the limit is kept on the safe side.
+ */
+static enum zt_code join_backlog(struct zt_api *api, struct zt_err *err)
+{
+    struct zt_api_backlog *backlog = &api->backlog;
+
+    if (api->options.max_waiting <= 0)
+        return ZT_OK;
+    ZT_TRY(renew_backlog(api, err));
+    zt_locked(&backlog->mutex);
+    int64_t waiting = backlog->counted + backlog->added;
+    if (waiting >= api->options.max_waiting)
+        return zt_fail(err, ZT_E_LIMIT,
+                       "%" PRId64 " tasks are waiting already, the limit is %" PRId64
+                       "; please try again later",
+                       waiting, api->options.max_waiting);
+    backlog->added++;
+    return ZT_OK;
+}
+
+/* ---- from body to task --------------------------------------------------------------------- */
+
+static const char *new_task_id(struct zt_arena *arena)
+{
+    char token[2 * 8 + 1];
+
+    zt_random_token(token, 8);
+    return zt_arena_printf(arena, "task_bytedance_%013" PRId64 "%s", zt_now_utc_us() / ZT_MS_US,
+                           token);
+}
+
+static enum zt_code store_pictures(struct zt_api *api, const struct zt_kie_request *request,
+                                   struct zt_err *err)
+{
+    for (int i = 0; i < ZT_KIE_PICTURES; i++) {
+        const struct zt_kie_picture *picture = &request->pictures[i];
+        if (picture->blob != NULL)
+            ZT_TRY(zt_blobs_put(api->options.blobs, picture->blob, picture->bytes.data,
+                                picture->bytes.n, err));
+    }
+    return ZT_OK;
+}
+
+/* On the batch's thread. After the reply the request, and with it the creation, is gone. */
+static void done(void *user, enum zt_code rc, const struct zt_err *err)
+{
+    struct creation *c = user;
+    struct zt_api *api = c->api;
+
+    if (rc != ZT_OK) {
+        zt_api_reply_fault(api, c->req, rc, err);
+        return;
+    }
+    ZT_LOG(INFO, "task_created", "task=%s key=%" PRId64 " model=%s", c->task.id, c->task.key_id,
+           c->task.model);
+    char data[2 * ZT_TASK_ID_MAX + 40];
+    bool fits = zt_format(data, sizeof(data), "{\"taskId\":\"%s\",\"recordId\":\"%s\"}", c->task.id,
+                          c->task.id);
+    zt_assert(fits);
+    zt_api_reply(api, c->req, 200, "success", data);
+    if (api->options.created != NULL)
+        api->options.created(api->options.user);
+}
+
+/* Everything after the checks. Replies itself only through `done`; else says what went wrong. */
+static enum zt_code submit(struct zt_api *api, struct zt_http_req *req,
+                           struct zt_kie_request *request, struct zt_err *err)
+{
+    const struct zt_api_caller *caller = zt_http_kept(req);
+    struct zt_arena *arena = zt_http_arena(req);
+
+    ZT_TRY(join_backlog(api, err));
+    ZT_TRY(store_pictures(api, request, err));
+    if (request->input.seed < 0)
+        request->input.seed = (int64_t)zt_random_below(SEED_BOUND);
+    struct creation *c = zt_arena_new(arena, struct creation);
+    *c = (struct creation){
+        .api = api,
+        .req = req,
+        .task = { .id = new_task_id(arena),
+                  .key_id = caller->key_id,
+                  .model = request->model->name,
+                  .param = zt_kie_param(request, arena),
+                  .input = zt_kie_input(request, arena),
+                  .callback_url = request->callback_url },
+    };
+    if (c->task.id == NULL || c->task.param == NULL || c->task.input == NULL)
+        return zt_fail(err, ZT_E_NOMEM, "not enough memory for a task");
+    return zt_batch_add(api->options.batch, &c->task, done, c, err);
+}
+
+void zt_api_create(struct zt_http_req *req, void *user)
+{
+    struct zt_api *api = user;
+    const struct zt_kie_rules rules = {
+        .fields = { .extended_durations = api->options.extended_durations },
+        .allow_unfiltered = api->options.allow_unfiltered,
+    };
+    zt_auto_kie_request struct zt_kie_request request = { 0 };
+    struct zt_problems problems = { .arena = zt_http_arena(req) };
+    struct zt_err err = { 0 };
+    size_t n;
+
+    const char *body = zt_http_body(req, &n);
+    enum zt_code rc = zt_kie_read(body, n, &rules, &request, &problems);
+    if (rc != ZT_OK) {
+        const char *text = problems.text ? problems.text : "the request is too large to be read";
+        zt_api_reply(api, req, rc == ZT_E_CORRUPT ? 400 : 422, text, NULL);
+        return;
+    }
+    rc = submit(api, req, &request, &err);
+    if (rc == ZT_OK)
+        return; /* done replies, or has replied */
+    if (rc == ZT_E_LIMIT)
+        zt_api_reply_later(api, req, api->options.max_waiting > 0 ? BACKLOG_WAIT_US : BUSY_WAIT_US,
+                           err.msg);
+    else
+        zt_api_reply_fault(api, req, rc, &err);
+}

@@ -1,0 +1,99 @@
+/*
+ * inside.h - what the files of this folder share: the state behind struct zt_api, the envelope,
+ * the read handles, who is asking.
+ */
+#ifndef ZT_API_INSIDE_H
+#define ZT_API_INSIDE_H
+
+#include "api/api.h"
+#include "api/out.h"
+#include "api/rate.h"
+#include "base/thread.h"
+
+#define ZT_API_JSON       "application/json;charset=UTF-8"
+#define ZT_API_ANSWER_MAX ((size_t)4 << 20)
+#define ZT_API_EXCEPTION  "Server exception, please try again later"
+
+/* The count of waiting tasks, fresh enough to refuse by. */
+struct zt_api_backlog {
+    pthread_mutex_t mutex; /* guards the rest */
+    int64_t counted;       /* at counted_us */
+    int64_t counted_us;    /* monotonic; 0: never */
+    int64_t added;         /* by us since then */
+    int64_t added_before;  /* of those, before the count that is being made */
+};
+
+struct zt_api {
+    struct zt_api_options options; /* its strings are ours */
+    char *store_path, *public_url, *engine;
+    struct zt_rate *creates; /* NULL: no limit */
+    struct zt_api_backlog backlog;
+
+    pthread_mutex_t handles_mutex; /* guards the two below */
+    struct zt_store *handles[32];
+    int handles_n;
+};
+
+/* Who asks; kept on the request by zt_api_authorise. */
+struct zt_api_caller {
+    int64_t key_id;
+    const char *name;
+};
+
+/* A read handle for this thread, to be given back. Any number at a time. */
+enum zt_code zt_api_take(struct zt_api *api, struct zt_store **ret, struct zt_err *err);
+void zt_api_give(struct zt_api *api, struct zt_store *store);
+
+/* {"code":...,"msg":...,"data":...} with data as JSON text; the HTTP status follows the options. */
+void zt_api_reply(struct zt_api *api, struct zt_http_req *req, int code, const char *msg,
+                  const char *data);
+
+/* The same, always with `status` as the HTTP status. */
+void zt_api_reply_status(struct zt_http_req *req, int status, int code, const char *msg,
+                         const char *data);
+
+/* Our own fault or the machine's: logged here with its detail, 500 to the client. */
+void zt_api_reply_fault(struct zt_api *api, struct zt_http_req *req, enum zt_code rc,
+                        const struct zt_err *err);
+
+/* 429, with Retry-After in whole seconds, rounded up. */
+void zt_api_reply_later(struct zt_api *api, struct zt_http_req *req, int64_t wait_us,
+                        const char *msg);
+
+/* Admits requests with a key that may be used, keeping its caller; answers 401 to others. */
+bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req);
+void zt_api_admit(struct zt_http_req *req, void *user);
+
+/* ---- handlers ------------------------------------------------------------------------------ */
+
+void zt_api_admit_create(struct zt_http_req *req, void *user);
+void zt_api_create(struct zt_http_req *req, void *user);
+void zt_api_record(struct zt_http_req *req, void *user);
+void zt_api_file(struct zt_http_req *req, void *user);
+void zt_api_healthz(struct zt_http_req *req, void *user);
+void zt_api_readyz(struct zt_http_req *req, void *user);
+void zt_api_openapi(struct zt_http_req *req, void *user);
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+#define ZT_FILES_ROUTE   "/files/{token}/{name}"
+#define ZT_API_FILE_NAME 128
+
+/* What a file of a result is served as. */
+enum zt_api_file_of { ZT_FILE_VIDEO, ZT_FILE_POSTER, ZT_FILE_LAST, ZT_FILES };
+
+struct zt_api_result {
+    const char *engine;
+    int64_t seed, width, height, frames, fps;
+    const char *blobs[ZT_FILES]; /* NULL: there is none */
+};
+
+/* Reads what zt_i2v_result_json wrote. ZT_E_CORRUPT. Strings live in arena. */
+enum zt_code zt_api_result_read(const char *result_json, struct zt_arena *arena,
+                                struct zt_api_result *ret, struct zt_err *err);
+
+/* "<task>.mp4", "poster.jpg", "last.jpg": the last part of the file's address. */
+const char *zt_api_file_name(enum zt_api_file_of which, const char *task_id,
+                             char dst[ZT_API_FILE_NAME]);
+
+#endif

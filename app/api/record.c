@@ -1,0 +1,200 @@
+/*
+ * record.c - a task as clients see it: the data of recordInfo, and the callback's body, which is
+ * the same data in another envelope.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/inside.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#define ID_MAX 256 /* of a taskId that is looked up */
+
+/* What a task's row alone does not say. */
+struct view {
+    const struct zt_task *task;
+    const char *public_url;
+    int64_t position; /* tasks that are claimed before it; < 0: not waiting */
+    int64_t now_us;
+    struct zt_arena *arena;
+};
+
+static void file_url(struct zt_out *out, const struct view *v, enum zt_api_file_of which)
+{
+    char name[ZT_API_FILE_NAME];
+    const char *url =
+        zt_arena_printf(v->arena, "%s/files/%s/%s", v->public_url, v->task->file_token,
+                        zt_api_file_name(which, v->task->id, name));
+
+    zt_out_string(out, url);
+}
+
+/* The text of resultJson: "" before success. */
+static const char *result_text(const struct view *v)
+{
+    struct zt_api_result result;
+    zt_auto_out struct zt_out out;
+
+    if (v->task->state != ZT_TASK_SUCCESS ||
+        zt_api_result_read(v->task->result, v->arena, &result, NULL) != ZT_OK)
+        return "";
+    zt_out_init(&out, ZT_API_ANSWER_MAX);
+    zt_out_raw(&out, "{\"resultUrls\":[");
+    if (result.blobs[ZT_FILE_VIDEO] != NULL)
+        file_url(&out, v, ZT_FILE_VIDEO);
+    zt_out_raw(&out, "]");
+    if (result.blobs[ZT_FILE_POSTER] != NULL) {
+        zt_out_raw(&out, ",\"posterUrl\":");
+        file_url(&out, v, ZT_FILE_POSTER);
+    }
+    if (result.blobs[ZT_FILE_LAST] != NULL) {
+        zt_out_raw(&out, ",\"lastFrameUrl\":");
+        file_url(&out, v, ZT_FILE_LAST);
+    }
+    zt_out_key_string(&out, "engine", result.engine);
+    zt_out_key_int(&out, "seed", result.seed);
+    zt_out_key_int(&out, "width", result.width);
+    zt_out_key_int(&out, "height", result.height);
+    zt_out_key_int(&out, "frames", result.frames);
+    zt_out_key_int(&out, "fps", result.fps);
+    zt_out_raw(&out, "}");
+    const char *text = out.full ? NULL : zt_arena_strndup(v->arena, out.buf.data, out.buf.n);
+    return text ? text : "";
+}
+
+/* By the share that is done and the time it took; -1: too early to tell. */
+static int64_t eta_ms(const struct view *v)
+{
+    const struct zt_task *t = v->task;
+
+    if (zt_task_is_final(t->state))
+        return 0;
+    if (t->state != ZT_TASK_GENERATING || t->percent <= 0 || t->percent > 100 || t->started_us <= 0)
+        return -1;
+    int64_t spent_us = t->updated_us - t->started_us; /* when the percent was true */
+    if (spent_us <= 0)
+        return -1;
+    int64_t left_us = spent_us * (100 - t->percent) / t->percent - (v->now_us - t->updated_us);
+    return left_us > 0 ? left_us / ZT_MS_US : 0;
+}
+
+static void key_int_or_null(struct zt_out *out, const char *key, bool known, int64_t value)
+{
+    if (known)
+        zt_out_key_int(out, key, value);
+    else
+        zt_out_key_raw(out, key, "null");
+}
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* The documented keys in their order, then ours; without the closing brace. */
+static void write_record(struct zt_out *out, const struct view *v)
+{
+    const struct zt_task *t = v->task;
+    bool final = zt_task_is_final(t->state);
+    int percent = t->state == ZT_TASK_SUCCESS ? 100 : t->percent;
+    int64_t eta = eta_ms(v);
+
+    zt_out_raw(out, "{\"taskId\":");
+    zt_out_string(out, t->id);
+    zt_out_key_string(out, "model", t->model);
+    zt_out_key_string(out, "state", zt_task_state_name(t->state));
+    zt_out_key_string(out, "param", or_empty(t->param));
+    zt_out_key_string(out, "resultJson", result_text(v));
+    zt_out_key_string(out, "failCode", or_empty(t->fail_code));
+    zt_out_key_string(out, "failMsg", or_empty(t->fail_msg));
+    key_int_or_null(out, "costTime", final, (t->completed_us - t->created_us) / ZT_MS_US);
+    key_int_or_null(out, "completeTime", final, t->completed_us / ZT_MS_US);
+    zt_out_key_int(out, "createTime", t->created_us / ZT_MS_US);
+    zt_out_key_int(out, "updateTime", t->updated_us / ZT_MS_US);
+    zt_out_key_int(out, "progress", percent);
+    zt_out_key_string(out, "stage", or_empty(t->stage));
+    key_int_or_null(out, "queuePosition", v->position >= 0, v->position);
+    key_int_or_null(out, "etaMs", eta >= 0, eta);
+    zt_out_key_int(out, "creditsConsumed", 0);
+    zt_out_key_string(out, "engine", or_empty(t->engine));
+    zt_out_key_string(out, "recordId", t->id);
+}
+
+/* ---- recordInfo ---------------------------------------------------------------------------- */
+
+static enum zt_code look_up(struct zt_api *api, struct zt_http_req *req, const char *id,
+                            struct zt_task **ret, int64_t *ret_position, struct zt_err *err)
+{
+    const struct zt_api_caller *caller = zt_http_kept(req);
+    struct zt_store *store = NULL;
+
+    *ret_position = -1;
+    ZT_TRY(zt_api_take(api, &store, err));
+    enum zt_code rc = zt_store_task_get(store, zt_http_arena(req), id, caller->key_id, ret, err);
+    if (rc == ZT_OK && (*ret)->state == ZT_TASK_WAITING)
+        rc = zt_store_task_position(store, *ret, ret_position, err);
+    zt_api_give(api, store);
+    return rc;
+}
+
+void zt_api_record(struct zt_http_req *req, void *user)
+{
+    struct zt_api *api = user;
+    struct zt_err err = { 0 };
+    struct zt_task *task = NULL;
+    struct view v = { .public_url = api->public_url, .arena = zt_http_arena(req) };
+    zt_auto_out struct zt_out out;
+
+    zt_out_init(&out, ZT_API_ANSWER_MAX);
+    const char *id = zt_http_query(req, "taskId");
+    if (id == NULL || id[0] == '\0') {
+        zt_api_reply(api, req, 400, "taskId parameter is required", NULL);
+        return;
+    }
+    enum zt_code rc = ZT_E_NOT_FOUND;
+    if (strlen(id) <= ID_MAX && zt_utf8_valid(id, strlen(id)))
+        rc = look_up(api, req, id, &task, &v.position, &err);
+    if (rc == ZT_E_NOT_FOUND) {
+        zt_api_reply(api, req, 422, "recordInfo is null", NULL);
+        return;
+    }
+    if (rc != ZT_OK) {
+        zt_api_reply_fault(api, req, rc, &err);
+        return;
+    }
+    v.task = task;
+    v.now_us = zt_clock_utc_us(api->options.store.clock);
+    write_record(&out, &v);
+    zt_out_raw(&out, "}");
+    zt_assert(!out.full);
+    zt_api_reply(api, req, 200, "success", out.buf.data);
+}
+
+/* ---- the callback -------------------------------------------------------------------------- */
+
+char *zt_api_callback_body(struct zt_arena *arena, const struct zt_task *task,
+                           const char *public_url)
+{
+    const struct view v = { .task = task,
+                            .public_url = public_url,
+                            .position = -1,
+                            .now_us = task->updated_us,
+                            .arena = arena };
+    bool success = task->state == ZT_TASK_SUCCESS;
+    zt_auto_out struct zt_out out;
+
+    zt_out_init(&out, ZT_API_ANSWER_MAX);
+    zt_out_raw(&out, "{\"code\":");
+    zt_out_int(&out, success ? 200 : 501);
+    zt_out_key_string(&out, "msg",
+                      success ? "Playground task completed successfully."
+                              : "Playground task failed.");
+    zt_out_key_string(&out, "taskId", task->id);
+    zt_out_raw(&out, ",\"data\":");
+    write_record(&out, &v);
+    zt_out_key_string(&out, "task_id", task->id);
+    zt_out_key_string(&out, "callbackType", "task_completed");
+    zt_out_raw(&out, "}}");
+    return out.full ? NULL : zt_arena_strndup(arena, out.buf.data, out.buf.n);
+}
