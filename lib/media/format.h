@@ -54,11 +54,10 @@ enum zt_code zt_webp_open(const uint8_t *bytes, size_t n, struct zt_raster *ret,
 
 /*
  * raster.c: one picture through libavcodec into raster->av, which must have the size stated.
- * fill is what the frame's memory holds beforehand: a decoder that leaves a part of the picture
- * out gives another result for another fill. what is "JPEG" or "PNG".
+ * what is "JPEG" or "PNG".
  */
 enum zt_code zt_raster_decode(int codec_id, const char *what, const uint8_t *bytes, size_t n,
-                              const struct zt_head *head, int fill, struct zt_raster *raster,
+                              const struct zt_head *head, struct zt_raster *raster,
                               struct zt_err *err);
 
 #endif

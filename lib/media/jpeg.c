@@ -257,7 +257,7 @@ enum zt_code zt_jpeg_open(const uint8_t *bytes, size_t n, struct zt_raster *ret,
     enum zt_code rc = strip(bytes, n, &jpeg, &clean, &ret->icc, err);
     if (rc == ZT_OK)
         rc = zt_raster_decode(AV_CODEC_ID_MJPEG, "JPEG", (const uint8_t *)clean.data, clean.n,
-                              &jpeg.head, 0, ret, err);
+                              &jpeg.head, ret, err);
     zt_buf_clear(&clean);
     ret->channels = jpeg.components;
     ret->is_adobe = jpeg.adobe >= 0;

@@ -2,10 +2,10 @@
  * png.c - reading PNG: the walk over the chunks is ours, the picture is libavcodec's.
  *
  * libavcodec is given a copy with nothing but the picture: text chunks can unpack to any size, and
- * the frames of an animation are not wanted. It checks the CRC of each chunk.
+ * the frames of an animation are not wanted. It checks the CRC of each chunk, and tells missing
+ * rows; in the last pass of an interlaced picture it does not, but shows what came before it.
  */
 #include <libavcodec/avcodec.h>
-#include <libavutil/imgutils.h>
 #include <string.h>
 
 #include "media/exif.h"
@@ -57,8 +57,7 @@ static enum zt_code next_chunk(struct reader *r, struct chunk *ret, struct zt_er
 }
 
 /* The first chunk: size and kind. */
-static enum zt_code read_ihdr(struct reader *r, struct zt_head *ret, bool *interlaced,
-                              struct zt_err *err)
+static enum zt_code read_ihdr(struct reader *r, struct zt_head *ret, struct zt_err *err)
 {
     struct chunk c;
 
@@ -71,7 +70,6 @@ static enum zt_code read_ihdr(struct reader *r, struct zt_head *ret, bool *inter
         return zt_fail(err, ZT_E_CORRUPT, "the PNG is damaged: its header says %zux%zu pixels", w,
                        h);
     *ret = (struct zt_head){ (int)w, (int)h, 1 };
-    *interlaced = c.body[12] != 0;
     return ZT_OK;
 }
 
@@ -79,9 +77,8 @@ enum zt_code zt_png_head(const uint8_t *bytes, size_t n, struct zt_head *ret, st
 {
     struct reader r = { bytes + SIGNATURE_BYTES, bytes + n };
     struct chunk c;
-    bool interlaced;
 
-    ZT_TRY(read_ihdr(&r, ret, &interlaced, err));
+    ZT_TRY(read_ihdr(&r, ret, err));
     do { /* the orientation may follow the picture */
         ZT_TRY(next_chunk(&r, &c, err));
         if (chunk_is(&c, "eXIf")) {
@@ -114,51 +111,18 @@ static enum zt_code strip(struct reader *r, const uint8_t *bytes, struct zt_buf 
     return ZT_OK;
 }
 
-static bool same_rows(const AVFrame *a, const AVFrame *b)
-{
-    int row = av_image_get_linesize(a->format, a->width, 0);
-
-    if (row < 0 || a->format != b->format)
-        return false;
-    for (int y = 0; y < a->height; y++)
-        if (memcmp(a->data[0] + (ptrdiff_t)y * a->linesize[0],
-                   b->data[0] + (ptrdiff_t)y * b->linesize[0], (size_t)row) != 0)
-            return false;
-    return true;
-}
-
-/*
- * libavcodec tells how many rows are missing, but of an interlaced picture only the passes: its
- * last one could be cut. Decoding again into other memory shows what was never written.
- */
-static enum zt_code check_last_pass(const struct zt_buf *clean, const struct zt_head *head,
-                                    const struct zt_raster *first, struct zt_err *err)
-{
-    struct zt_raster second = { 0 };
-
-    enum zt_code rc = zt_raster_decode(AV_CODEC_ID_PNG, "PNG", (const uint8_t *)clean->data,
-                                       clean->n, head, 0xFF, &second, err);
-    if (rc == ZT_OK && !same_rows(first->av, second.av))
-        rc = zt_fail(err, ZT_E_CORRUPT, "the PNG is damaged: a part of the picture is missing");
-    zt_raster_clear(&second);
-    return rc;
-}
-
 enum zt_code zt_png_open(const uint8_t *bytes, size_t n, struct zt_raster *ret, struct zt_err *err)
 {
     struct reader r = { bytes + SIGNATURE_BYTES, bytes + n };
     struct zt_head head;
     struct zt_buf clean;
-    bool interlaced;
 
-    ZT_TRY(read_ihdr(&r, &head, &interlaced, err));
+    ZT_TRY(read_ihdr(&r, &head, err));
     zt_buf_init(&clean, n);
     enum zt_code rc = strip(&r, bytes, &clean, err);
     if (rc == ZT_OK)
         rc = zt_raster_decode(AV_CODEC_ID_PNG, "PNG", (const uint8_t *)clean.data, clean.n, &head,
-                              0, ret, err);
-    if (rc == ZT_OK && interlaced)
-        rc = check_last_pass(&clean, &head, ret, err);
+                              ret, err);
     zt_buf_clear(&clean);
     if (rc != ZT_OK)
         return rc;

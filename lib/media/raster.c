@@ -290,16 +290,6 @@ static enum zt_code describe(struct zt_raster *r, const char *what, struct zt_er
 
 /* ---- through libavcodec --------------------------------------------------------------------- */
 
-static int get_filled_buffer(AVCodecContext *ctx, AVFrame *frame, int flags)
-{
-    const int *fill = ctx->opaque;
-    int rc = avcodec_default_get_buffer2(ctx, frame, flags);
-
-    for (int i = 0; rc >= 0 && i < AV_NUM_DATA_POINTERS && frame->buf[i]; i++)
-        memset(frame->buf[i]->data, *fill, frame->buf[i]->size);
-    return rc;
-}
-
 /* The text for the failure of a decoder whose input had a sound header. */
 static enum zt_code fail_decode(struct zt_err *err, int rc, const char *what)
 {
@@ -314,14 +304,12 @@ static enum zt_code fail_decode(struct zt_err *err, int rc, const char *what)
 }
 
 static enum zt_code open_decoder(AVCodecContext *ctx, const AVCodec *codec,
-                                 const struct zt_head *head, int *fill, struct zt_err *err)
+                                 const struct zt_head *head, struct zt_err *err)
 {
     ctx->thread_count = 1;
     ctx->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
     ctx->discard_damaged_percentage = 0;
     ctx->max_pixels = (int64_t)(head->width_px + 64) * (head->height_px + 64); /* with padding */
-    ctx->opaque = fill;
-    ctx->get_buffer2 = get_filled_buffer;
     int rc = avcodec_open2(ctx, codec, NULL);
     if (rc < 0)
         return zt_fail_av(err, ZT_E_INTERNAL, rc, "the picture decoder cannot be opened");
@@ -329,7 +317,7 @@ static enum zt_code open_decoder(AVCodecContext *ctx, const AVCodec *codec,
 }
 
 enum zt_code zt_raster_decode(int codec_id, const char *what, const uint8_t *bytes, size_t n,
-                              const struct zt_head *head, int fill, struct zt_raster *raster,
+                              const struct zt_head *head, struct zt_raster *raster,
                               struct zt_err *err)
 {
     zt_av_quiet();
@@ -344,7 +332,7 @@ enum zt_code zt_raster_decode(int codec_id, const char *what, const uint8_t *byt
         av_new_packet(packet, (int)n) < 0)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory to decode the %s", what);
     memcpy(packet->data, bytes, n);
-    ZT_TRY(open_decoder(ctx, codec, head, &fill, err));
+    ZT_TRY(open_decoder(ctx, codec, head, err));
     int rc = avcodec_send_packet(ctx, packet);
     if (rc >= 0)
         rc = avcodec_send_packet(ctx, NULL); /* nothing follows: give what there is */
