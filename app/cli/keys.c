@@ -1,0 +1,163 @@
+/* keys.c - zoetrope keys. A secret is printed once, when it is made, and cannot be had again. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "cli/command.h"
+#include "service/data.h"
+#include "service/secret.h"
+#include "store/store.h"
+
+ZT_AUTO(struct zt_store, store, zt_store_close)
+
+struct own {
+    const char *name;
+};
+
+static enum zt_code open_store(const struct zt_args *args, bool create, struct zt_store **ret,
+                               struct zt_err *err)
+{
+    struct zt_data data;
+
+    ZT_TRY(zt_data_find(args->config.data, create, &data, err));
+    const struct zt_store_options options = { .path = data.store };
+    return zt_store_open(&options, ret, err);
+}
+
+static int create_key(struct zt_args *args, struct zt_store *store, const char *name)
+{
+    struct zt_secret secret = { .text = "" };
+    char webhook[ZT_SECRET_TEXT] = "";
+    struct zt_err err = { 0 };
+
+    (void)args;
+    if (zt_secret_add_key(store, name, &secret, webhook, &err) != ZT_OK) {
+        int status = zt_command_failed("keys create", &err);
+        return err.code == ZT_E_INVALID ? ZT_EXIT_USAGE : status;
+    }
+    printf("name            %s\nAPI key         %s\nwebhook secret  %s\n", name, secret.text,
+           webhook);
+    zt_secret_wipe(&secret);
+    return ZT_EXIT_OK;
+}
+
+static int list_keys(struct zt_args *args, struct zt_store *store, const char *name)
+{
+    struct zt_key **keys = NULL;
+    struct zt_err err = { 0 };
+    int n = 0;
+
+    (void)name;
+    if (zt_store_key_list(store, &args->arena, &keys, &n, &err) != ZT_OK)
+        return zt_command_failed("keys list", &err);
+    printf("%-24s %-10s %-25s %-25s %s\n", "NAME", "KEY", "CREATED", "LAST USED", "STATE");
+    for (int i = 0; i < n; i++) {
+        char created[ZT_TIME_TEXT], used[ZT_TIME_TEXT];
+        zt_time_text(keys[i]->created_us, created);
+        zt_time_text(keys[i]->used_us, used);
+        printf("%-24s %s...  %-25s %-25s %s\n", keys[i]->name, keys[i]->hint, created,
+               keys[i]->used_us ? used : "never", keys[i]->revoked_us ? "revoked" : "active");
+    }
+    return ZT_EXIT_OK;
+}
+
+static int reset_key(struct zt_args *args, struct zt_store *store, const char *name)
+{
+    struct zt_secret secret = { .text = "" };
+    struct zt_key *key = NULL;
+    struct zt_err err = { 0 };
+
+    enum zt_code rc = zt_store_key_by_name(store, &args->arena, name, &key, &err);
+    if (rc == ZT_OK) {
+        zt_secret_make(&secret);
+        rc = zt_store_key_reset(store, key->id, secret.hash, secret.hint, &err);
+    }
+    if (rc != ZT_OK)
+        return zt_command_failed("keys reset", &err);
+    printf("name            %s\nAPI key         %s\n", name, secret.text);
+    zt_secret_wipe(&secret);
+    return ZT_EXIT_OK;
+}
+
+static int revoke_key(struct zt_args *args, struct zt_store *store, const char *name)
+{
+    struct zt_key *key = NULL;
+    struct zt_err err = { 0 };
+
+    enum zt_code rc = zt_store_key_by_name(store, &args->arena, name, &key, &err);
+    if (rc == ZT_OK)
+        rc = zt_store_key_revoke(store, key->id, &err);
+    if (rc != ZT_OK)
+        return zt_command_failed("keys revoke", &err);
+    printf("key %s is revoked\n", name);
+    return ZT_EXIT_OK;
+}
+
+static const struct {
+    const char *name;
+    bool needs_name, makes_data;
+    int (*run)(struct zt_args *args, struct zt_store *store, const char *name);
+} actions[] = {
+    { "create", true, true, create_key },
+    { "list", false, false, list_keys },
+    { "reset", true, false, reset_key },
+    { "revoke", true, false, revoke_key },
+};
+
+static int run(struct zt_args *args)
+{
+    const struct own *own = args->own;
+    const char *name = args->n > 1 ? args->word[1] : own->name;
+    const char *names[ZT_COUNT(actions)];
+    struct zt_err err = { 0 };
+
+    for (size_t i = 0; i < ZT_COUNT(actions); i++) {
+        zt_auto(store) struct zt_store *store = NULL;
+        names[i] = actions[i].name;
+        if (strcmp(actions[i].name, args->word[0]) != 0)
+            continue;
+        if (actions[i].needs_name && *name == '\0') {
+            zt_fail(&err, ZT_E_INVALID, "which key? zoetrope keys %s NAME", actions[i].name);
+            return zt_command_misused("keys", &err);
+        }
+        if (open_store(args, actions[i].makes_data, &store, &err) != ZT_OK)
+            return zt_command_failed("keys", &err);
+        return actions[i].run(args, store, name);
+    }
+    const char *near = zt_nearest(args->word[0], names, ZT_COUNT(names));
+    zt_fail(&err, ZT_E_INVALID,
+            "the action must be create, list, reset or revoke, not '%.40s'%s%s%s", args->word[0],
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return zt_command_misused("keys", &err);
+}
+
+static const struct zt_setting rows[] = {
+    { .name = "name",
+      .kind = ZT_KIND_TEXT,
+      .at = offsetof(struct own, name),
+      .fallback = "",
+      .value = "NAME",
+      .help = "of the key; it may also follow the action" },
+};
+
+const struct zt_command zt_command_keys = {
+    .name = "keys",
+    .words = "create|list|reset|revoke [NAME]",
+    .summary = "make, list, renew and revoke API keys",
+    .about = "create  makes a key and prints its secret and its webhook secret, once\n"
+             "list    shows the keys there are, without their secrets\n"
+             "reset   gives a key a new secret; its tasks stay, the old secret ends now\n"
+             "revoke  ends a key for good\n"
+             "\nThey work beside a running server, which heeds them at once.\n"
+             "\nExamples:\n"
+             "  zoetrope keys create --name=studio\n"
+             "  zoetrope keys list\n",
+    .bit = ZT_FOR_STORE,
+    .options = { rows, ZT_COUNT(rows) },
+    .own_bytes = sizeof(struct own),
+    .min_words = 1,
+    .max_words = 2,
+    .run = run,
+};

@@ -1,0 +1,59 @@
+/* serve.c - zoetrope serve. */
+#include "service/serve.h"
+
+#include <stdio.h>
+
+#include "cli/command.h"
+
+static void on_ready(void *user, const struct zt_serve_ready *ready)
+{
+    (void)user;
+    if (ready->key != NULL) {
+        printf("This is the first start with the data folder %s.\n"
+               "An API key named \"default\" was made. It is shown this once:\n\n"
+               "  API key         %s\n"
+               "  webhook secret  %s\n\n"
+               "Try it:\n\n"
+               "  curl -s %s/api/v1/jobs/createTask \\\n"
+               "    -H 'Authorization: Bearer %s' \\\n"
+               "    -H 'Content-Type: application/json' \\\n"
+               "    -d '{\"model\":\"bytedance/v1-lite-image-to-video\",\"input\":{"
+               "\"prompt\":\"slow push in\",\"image_url\":\"https://...\"}}'\n\n",
+               ready->data, ready->key, ready->webhook_secret, ready->url, ready->key);
+    }
+    printf("zoetrope %s listening on %s\n", ZT_VERSION, ready->url);
+    fflush(stdout);
+}
+
+static int run(struct zt_args *args)
+{
+    const struct zt_serve_options options = {
+        .config = &args->config,
+        .worker_argv = zt_args_for_worker(args),
+        .on_ready = on_ready,
+    };
+    struct zt_err err = { 0 };
+
+    if (zt_serve(&options, &err) != ZT_OK) {
+        zt_command_failed("serve", &err);
+        return err.code == ZT_E_INVALID ? ZT_EXIT_USAGE : ZT_EXIT_FAILED;
+    }
+    return ZT_EXIT_OK;
+}
+
+const struct zt_command zt_command_serve = {
+    .name = "serve",
+    .words = "",
+    .summary = "answer the HTTP API, run workers, deliver callbacks",
+    .about =
+        "Prints its address when it is ready; on the very first start also an API key, once.\n"
+        "SIGTERM or Ctrl-C ends it in order: requests are answered, tasks in work are finished\n"
+        "or put back. A second one ends it at once. Nothing that was accepted is lost either "
+        "way.\n"
+        "\nExamples:\n"
+        "  zoetrope serve\n"
+        "  zoetrope serve --listen=0.0.0.0:8080 --public-url=https://video.example.org\n"
+        "  ZOETROPE_WORKERS=2 zoetrope serve --data=/var/lib/zoetrope\n",
+    .bit = ZT_FOR_SERVE | ZT_FOR_WORKER, /* its workers get what is given here */
+    .run = run,
+};

@@ -1,0 +1,209 @@
+/* tasks.c - zoetrope tasks: the operator's view of the store, over all keys. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "cli/command.h"
+#include "service/data.h"
+#include "store/store.h"
+
+ZT_AUTO(struct zt_store, store, zt_store_close)
+
+struct own {
+    bool json;
+    const char *state;
+    int64_t limit;
+};
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static void put_string(const char *s)
+{
+    putchar('"');
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}
+
+static void put_text(const char *key, const char *value)
+{
+    printf(",\"%s\":", key);
+    put_string(value);
+}
+
+/* What is stored as JSON already stays it; nothing becomes null. */
+static void put_raw(const char *key, const char *value)
+{
+    printf(",\"%s\":%s", key, *value ? value : "null");
+}
+
+static void put_time(const char *key, int64_t us)
+{
+    if (us == 0)
+        printf(",\"%s\":null", key);
+    else
+        printf(",\"%s\":%" PRId64, key, us / ZT_MS_US);
+}
+
+static void put_json(const struct zt_task *t)
+{
+    printf("{\"id\":");
+    put_string(t->id);
+    put_text("state", zt_task_state_name(t->state));
+    put_text("model", t->model);
+    put_text("engine", t->engine);
+    printf(",\"keyId\":%" PRId64 ",\"attempt\":%d,\"progress\":%d", t->key_id, t->attempt,
+           t->percent);
+    put_text("stage", t->stage);
+    put_text("worker", t->worker);
+    put_time("createTime", t->created_us);
+    put_time("startTime", t->started_us);
+    put_time("completeTime", t->completed_us);
+    put_text("failCode", t->fail_code);
+    put_text("failMsg", t->fail_msg);
+    put_raw("input", t->input);
+    put_raw("result", t->result);
+    printf("}\n");
+}
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+static void put_row(const struct zt_task *t)
+{
+    char created[ZT_TIME_TEXT];
+
+    zt_time_text(t->created_us, created);
+    printf("%-46s %-10s %3d %% %7d  %s  %.60s\n", t->id, zt_task_state_name(t->state), t->percent,
+           t->attempt, created, t->fail_msg);
+}
+
+static void put_when(const char *name, int64_t us)
+{
+    char text[ZT_TIME_TEXT];
+
+    zt_time_text(us, text);
+    printf("%-12s %s\n", name, us ? text : "-");
+}
+
+static void put_task(const struct zt_task *t)
+{
+    printf("%-12s %s\n%-12s %s\n%-12s %s\n", "task", t->id, "state", zt_task_state_name(t->state),
+           "model", t->model);
+    printf("%-12s %s\n%-12s %d of %d\n%-12s %d %%%s%s\n", "engine", *t->engine ? t->engine : "-",
+           "attempt", t->attempt, ZT_TASK_MAX_ATTEMPTS, "progress", t->percent,
+           *t->stage ? ", " : "", t->stage);
+    if (*t->worker)
+        printf("%-12s %s\n", "worker", t->worker);
+    put_when("created", t->created_us);
+    put_when("started", t->started_us);
+    put_when("completed", t->completed_us);
+    if (*t->fail_msg)
+        printf("%-12s %s %s\n", "failed", t->fail_code, t->fail_msg);
+    if (*t->result)
+        printf("%-12s %s\n%-12s %" PRId64 " bytes%s\n", "result", t->result, "files", t->file_bytes,
+               t->files_removed ? ", removed" : "");
+    printf("%-12s %s\n", "input", t->input);
+}
+
+/* ---- actions ------------------------------------------------------------------------------- */
+
+static int list(struct zt_args *args, struct zt_store *store)
+{
+    const struct own *own = args->own;
+    struct zt_task **tasks = NULL;
+    struct zt_err err = { 0 };
+    enum zt_task_state state = ZT_TASK_WAITING;
+    int n = 0;
+
+    if (*own->state && !zt_task_state_parse(own->state, &state)) {
+        zt_fail(&err, ZT_E_INVALID,
+                "--state must be waiting, queuing, generating, success or fail, not '%.40s'",
+                own->state);
+        return zt_command_misused("tasks", &err);
+    }
+    if (zt_store_task_list(store, &args->arena, 0, *own->state ? (int)state : -1, NULL,
+                           (int)own->limit, &tasks, &n, &err) != ZT_OK)
+        return zt_command_failed("tasks list", &err);
+    if (!own->json)
+        printf("%-46s %-10s %5s %7s  %-24s  %s\n", "TASK", "STATE", "DONE", "ATTEMPT", "CREATED",
+               "FAILURE");
+    for (int i = 0; i < n; i++)
+        own->json ? put_json(tasks[i]) : put_row(tasks[i]);
+    return ZT_EXIT_OK;
+}
+
+static int show(struct zt_args *args, struct zt_store *store)
+{
+    const struct own *own = args->own;
+    struct zt_task *task = NULL;
+    struct zt_err err = { 0 };
+
+    enum zt_code rc = zt_store_task_get(store, &args->arena, args->word[1], 0, &task, &err);
+    if (rc == ZT_E_NOT_FOUND)
+        zt_fail(&err, rc, "there is no task %.80s", args->word[1]);
+    if (rc != ZT_OK)
+        return zt_command_failed("tasks show", &err);
+    own->json ? put_json(task) : put_task(task);
+    return ZT_EXIT_OK;
+}
+
+static int run(struct zt_args *args)
+{
+    bool shows = strcmp(args->word[0], "show") == 0;
+    struct zt_err err = { 0 };
+    struct zt_data data;
+    zt_auto(store) struct zt_store *store = NULL;
+
+    if (!shows && strcmp(args->word[0], "list") != 0)
+        zt_fail(&err, ZT_E_INVALID, "the action must be list or show, not '%.40s'", args->word[0]);
+    else if (shows && args->n < 2)
+        zt_fail(&err, ZT_E_INVALID, "which task? zoetrope tasks show ID");
+    else if (!shows && args->n > 1)
+        zt_fail(&err, ZT_E_INVALID, "'%.60s' is one word too many", args->word[1]);
+    if (err.code != ZT_OK)
+        return zt_command_misused("tasks", &err);
+    enum zt_code rc = zt_data_find(args->config.data, false, &data, &err);
+    if (rc == ZT_OK)
+        rc = zt_store_open(&(struct zt_store_options){ .path = data.store, .read_only = true },
+                           &store, &err);
+    if (rc != ZT_OK)
+        return zt_command_failed("tasks", &err);
+    return shows ? show(args, store) : list(args, store);
+}
+
+#define AT(member) offsetof(struct own, member)
+/* clang-format off */
+static const struct zt_setting rows[] = {
+    { .name = "json", .kind = ZT_KIND_BOOL, .at = AT(json), .fallback = "false",
+      .help = "one JSON object a line" },
+    { .name = "state", .kind = ZT_KIND_TEXT, .at = AT(state), .fallback = "", .value = "STATE",
+      .help = "list only waiting, queuing, generating, success or fail" },
+    { .name = "limit", .kind = ZT_KIND_INT, .at = AT(limit), .fallback = "50", .min = 1,
+      .max = 10000, .help = "list at most so many, newest first" },
+};
+/* clang-format on */
+
+const struct zt_command zt_command_tasks = {
+    .name = "tasks",
+    .words = "list|show [ID]",
+    .summary = "look at the tasks of a data folder",
+    .about = "Works beside a running server, and changes nothing.\n"
+             "\nExamples:\n"
+             "  zoetrope tasks list --state=fail\n"
+             "  zoetrope tasks show task_bytedance_1765186743319... --json\n",
+    .bit = ZT_FOR_STORE,
+    .options = { rows, ZT_COUNT(rows) },
+    .own_bytes = sizeof(struct own),
+    .min_words = 1,
+    .max_words = 2,
+    .run = run,
+};

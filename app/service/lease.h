@@ -1,0 +1,31 @@
+/*
+ * lease.h - the thread that keeps a worker's lease alive and records how far the work is.
+ *
+ * One keeper a worker; it has a store handle of its own, so a busy engine never delays a renewal.
+ * hold, progress, release and lost are called by the worker's thread.
+ */
+#ifndef ZT_SERVICE_LEASE_H
+#define ZT_SERVICE_LEASE_H
+
+#include "store/store.h"
+
+struct zt_keeper;
+
+/* Renews every renew_us to now + lease_us; progress that changed is recorded each second. */
+enum zt_code zt_keeper_start(const struct zt_store_options *options, int64_t lease_us,
+                             int64_t renew_us, struct zt_keeper **ret, struct zt_err *err);
+void zt_keeper_stop(struct zt_keeper *keeper); /* NULL is fine */
+
+/* Starts renewing this lease (copied), just claimed. */
+void zt_keeper_hold(struct zt_keeper *keeper, const struct zt_lease *lease);
+
+/* What the next renewal records; progress->stage is a static string. */
+void zt_keeper_progress(struct zt_keeper *keeper, const struct zt_progress *progress);
+
+/* The lease is somebody else's now: the work is for nothing and should end. */
+bool zt_keeper_lost(const struct zt_keeper *keeper);
+
+/* The task is settled, or about to be: no renewal begins after this returned. */
+void zt_keeper_release(struct zt_keeper *keeper);
+
+#endif

@@ -1,0 +1,99 @@
+/* render.c - see render.h. */
+#include "service/render.h"
+
+#include "base/auto.h"
+#include "base/fault.h"
+#include "base/str.h"
+
+#define STILL_QUALITY 90
+
+ZT_AUTO(struct zt_video, video, zt_video_close)
+
+struct state {
+    const struct zt_render *render;
+    struct zt_plan plan;
+    struct zt_video *video;
+    enum zt_code rc; /* why on_frame said stop */
+    struct zt_err err;
+    int frames;
+};
+
+/* A point that tests name: any frame, and any frame of a task with a given seed. */
+static void pass_crash_points(const struct zt_render *render)
+{
+#ifdef ZT_FAULTS
+    char name[64];
+
+    zt_crash_point("render_frame");
+    zt_assert(zt_format(name, sizeof(name), "render_frame_of_seed_%lld",
+                        (long long)render->request->seed));
+    zt_crash_point(name);
+#else
+    (void)render;
+#endif
+}
+
+static int on_frame(void *user, const struct zt_frame *frame, int index)
+{
+    struct state *s = user;
+    const struct zt_render *r = s->render;
+
+    if (r->must_end != NULL && r->must_end(r->user)) {
+        s->rc = zt_fail(&s->err, ZT_E_CANCELLED, "generating was stopped");
+        return 1;
+    }
+    pass_crash_points(r);
+    s->rc = zt_video_write(s->video, frame, &s->err);
+    if (s->rc == ZT_OK && index == 0 && r->poster_path != NULL)
+        s->rc = zt_frame_save_jpeg(frame, r->poster_path, STILL_QUALITY, &s->err);
+    if (s->rc == ZT_OK && index == s->plan.frames - 1 && r->last_path != NULL)
+        s->rc = zt_frame_save_jpeg(frame, r->last_path, STILL_QUALITY, &s->err);
+    s->frames++;
+    return s->rc != ZT_OK;
+}
+
+static int on_progress(void *user, const struct zt_progress *progress)
+{
+    struct state *s = user;
+    const struct zt_render *r = s->render;
+
+    if (r->must_end != NULL && r->must_end(r->user))
+        return 1;
+    return r->on_progress != NULL ? r->on_progress(r->user, progress) : 0;
+}
+
+enum zt_code zt_render(const struct zt_render *r, struct zt_plan *ret, struct zt_err *err)
+{
+    struct state s = { .render = r };
+
+    ZT_TRY(zt_engine_plan(r->engine, r->request, &s.plan, err));
+    const struct zt_video_options options = {
+        .width_px = s.plan.width_px,
+        .height_px = s.plan.height_px,
+        .fps = s.plan.fps,
+        .pixels = s.plan.pixels,
+        .preset = r->preset,
+        .crf = r->crf,
+        .threads = r->threads,
+        .title = r->title,
+        .comment = r->comment,
+    };
+    zt_auto(video) struct zt_video *video = NULL;
+    ZT_TRY(zt_video_open(r->video_path, &options, &video, err));
+    s.video = video;
+    const struct zt_sink sink = { .on_frame = on_frame, .on_progress = on_progress, .user = &s };
+    enum zt_code rc = zt_generate(r->engine, r->request, &sink, err);
+    if (s.rc != ZT_OK) { /* the engine only knows that it was told to stop */
+        if (err != NULL)
+            *err = s.err;
+        return s.rc;
+    }
+    ZT_TRY(rc);
+    if (s.frames != s.plan.frames)
+        return zt_fail(err, ZT_E_INTERNAL, "the engine made %d frames where %d were planned",
+                       s.frames, s.plan.frames);
+    ZT_TRY(zt_video_finish(video, err));
+    zt_crash_point("render_finished");
+    *ret = s.plan;
+    return ZT_OK;
+}

@@ -1,0 +1,368 @@
+/*
+ * run.c - see run.h. The order is what makes a crash harmless at any line:
+ *
+ *   1  inputs are read and checked, the engine starts: nothing but the lease is on record
+ *   2  files are written in tmp, synced, and published under names that hold the attempt's number
+ *   3  one transaction makes the task succeed, if the lease is still this attempt's
+ *
+ * A crash before 3 leaves files that nothing refers to, which retain.c removes; a lost lease at 3
+ * removes them here.
+ */
+#include "service/run.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/auto.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "base/str.h"
+#include "net/fetch.h"
+#include "service/config.h"
+#include "service/drain.h"
+#include "service/lease.h"
+#include "service/render.h"
+#include "service/sandbox.h"
+
+#define FETCH_TRIES    3
+#define FETCH_RETRY_US (500 * ZT_MS_US) /* doubled at each further try */
+#define SETTLE_TRIES   3
+#define BLOB_SCHEME    "blob:"
+#define TOKEN_BYTES    32
+#define BLOB_NAME_MAX  128
+
+enum { VIDEO, POSTER, LAST, FILES };
+static const char *const file_suffix[FILES] = { ".mp4", ".jpg", ".last.jpg" };
+
+struct job {
+    const struct zt_run *run;
+    const struct zt_task *task;
+    struct zt_arena *arena;
+    struct zt_lease lease;
+    struct zt_i2v in;
+    struct zt_image image, end_image;
+    struct zt_plan plan;
+    char tmp[FILES][PATH_MAX];            /* "" once published or when never made */
+    char published[FILES][BLOB_NAME_MAX]; /* "" before */
+    int64_t bytes;
+    int64_t began_us; /* monotonic */
+};
+
+static bool must_end(void *user)
+{
+    const struct job *job = user;
+
+    return zt_keeper_lost(job->run->keeper) || zt_drain_over(job->run->drain);
+}
+
+static void report(const struct job *job, const char *stage)
+{
+    zt_keeper_progress(job->run->keeper, &(struct zt_progress){ .stage = stage });
+}
+
+/* ---- inputs -------------------------------------------------------------------------------- */
+
+/* An image by URL or by the name of a blob that was sent along, into buf. */
+static enum zt_code read_source(const struct job *job, const char *source, struct zt_buf *buf,
+                                struct zt_err *err)
+{
+    int64_t wait_us = FETCH_RETRY_US;
+
+    if (zt_starts_with(source, BLOB_SCHEME)) {
+        enum zt_code rc = zt_blobs_get(job->run->blobs, source + strlen(BLOB_SCHEME), buf, err);
+        if (rc == ZT_E_NOT_FOUND)
+            return zt_fail(err, rc, "the image that was sent along is no longer stored");
+        return rc;
+    }
+    for (int i = 1;; i++) {
+        buf->n = 0;
+        enum zt_code rc = zt_fetch(job->run->client, source, buf, err);
+        if ((rc != ZT_E_NET && rc != ZT_E_TIMEOUT) || i == FETCH_TRIES)
+            return rc;
+        ZT_LOG(WARN, "fetch_failed", "task=%s try=%d code=%s retry_in_us=%" PRId64 " msg=\"%s\"",
+               job->task->id, i, zt_code_name(rc), wait_us, err->msg);
+        if (zt_stop_wait(job->run->drain->stop, wait_us))
+            return zt_fail(err, ZT_E_CANCELLED, "fetching was stopped");
+        wait_us *= 2;
+    }
+}
+
+static enum zt_code read_image(const struct job *job, const char *field, const char *source,
+                               struct zt_image *ret, struct zt_err *err)
+{
+    const struct zt_image_limits limits = { .max_bytes =
+                                                (size_t)job->run->config->max_image_bytes };
+    struct zt_buf buf;
+
+    zt_buf_init(&buf, limits.max_bytes);
+    report(job, "fetch");
+    enum zt_code rc = read_source(job, source, &buf, err);
+    zt_crash_point("task_fetched");
+    if (rc == ZT_OK) {
+        report(job, "decode");
+        rc = zt_sandbox_decode(buf.data ? buf.data : "", buf.n, &limits, job->run->drain->stop, ret,
+                               err);
+        zt_crash_point("task_decoded");
+    }
+    zt_buf_clear(&buf);
+    if (rc != ZT_OK)
+        zt_err_prefix(err, "%s", field);
+    return rc;
+}
+
+static enum zt_code read_inputs(struct job *job, struct zt_err *err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    const char *id = job->task->id;
+
+    /* Ids are made here, so a stranger among them means a damaged store: no file gets its name. */
+    if (*id == '\0' || strlen(id) > ZT_TASK_ID_MAX || strspn(id, allowed) != strlen(id))
+        return zt_fail(err, ZT_E_INVALID, "the task's id cannot name a file");
+    ZT_TRY(zt_i2v_from_input(job->task->input, job->arena, &job->in, err));
+    ZT_TRY(read_image(job, "image_url", job->in.image_url, &job->image, err));
+    if (job->in.end_image_url != NULL && *job->in.end_image_url != '\0')
+        ZT_TRY(read_image(job, "end_image_url", job->in.end_image_url, &job->end_image, err));
+    return ZT_OK;
+}
+
+/* ---- generating and publishing ------------------------------------------------------------- */
+
+static int on_progress(void *user, const struct zt_progress *progress)
+{
+    const struct job *job = user;
+
+    zt_keeper_progress(job->run->keeper, progress);
+    return must_end(user);
+}
+
+static enum zt_code generate(struct job *job, struct zt_err *err)
+{
+    const struct zt_config *config = job->run->config;
+    const struct zt_request request = {
+        .image = &job->image,
+        .end_image = job->end_image.pixels ? &job->end_image : NULL,
+        .prompt = job->in.prompt,
+        .resolution = job->in.resolution,
+        .duration_s = job->in.duration_s,
+        .camera_fixed = job->in.camera_fixed,
+        .seed = job->in.seed,
+    };
+
+    for (int i = 0; i < FILES; i++)
+        ZT_TRY(
+            zt_blobs_tmp(job->run->blobs, file_suffix[i], job->tmp[i], sizeof(job->tmp[i]), err));
+    const struct zt_render render = {
+        .engine = job->run->engine,
+        .request = &request,
+        .video_path = job->tmp[VIDEO],
+        .poster_path = job->tmp[POSTER],
+        .last_path = job->tmp[LAST],
+        .preset = config->preset,
+        .crf = (int)config->crf,
+        .threads = (int)config->threads,
+        .comment = zt_arena_printf(job->arena, "engine=%s model=%s seed=%" PRId64 " task=%s",
+                                   config->engine, job->task->model, job->in.seed, job->task->id),
+        .on_progress = on_progress,
+        .must_end = must_end,
+        .user = job,
+    };
+    return zt_render(&render, &job->plan, err);
+}
+
+static enum zt_code publish(struct job *job, struct zt_err *err)
+{
+    struct stat st;
+
+    for (int i = 0; i < FILES; i++) {
+        char name[BLOB_NAME_MAX];
+        if (!zt_format(name, sizeof(name), "media/%s.%d%s", job->task->id, job->task->attempt,
+                       file_suffix[i]))
+            return zt_fail(err, ZT_E_INTERNAL, "the name of a result file is too long");
+        if (stat(job->tmp[i], &st) == 0)
+            job->bytes += st.st_size;
+        ZT_TRY(zt_blobs_publish(job->run->blobs, job->tmp[i], name, err));
+        job->tmp[i][0] = '\0';
+        memcpy(job->published[i], name, sizeof(name));
+        zt_crash_point("file_published");
+    }
+    return ZT_OK;
+}
+
+/* ---- recording ----------------------------------------------------------------------------- */
+
+static enum zt_code succeed(struct job *job, bool *ret_callback, struct zt_err *err)
+{
+    char token[2 * TOKEN_BYTES + 1];
+    const struct zt_i2v_result made = {
+        .engine = job->run->config->engine,
+        .seed = job->in.seed,
+        .width_px = job->plan.width_px,
+        .height_px = job->plan.height_px,
+        .frames = job->plan.frames,
+        .fps = job->plan.fps,
+        .video = job->published[VIDEO],
+        .poster = job->published[POSTER],
+        .last_frame = job->published[LAST],
+    };
+
+    zt_random_token(token, TOKEN_BYTES);
+    const struct zt_result result = {
+        .result = zt_i2v_result_json(job->arena, &made),
+        .file_token = token,
+        .files_expire_us = zt_now_utc_us() + job->run->config->keep_files_us,
+        .file_bytes = job->bytes,
+    };
+    return zt_store_succeed(job->run->store, &job->lease, &result, ret_callback, err);
+}
+
+/* What is recorded about a job that did not succeed, and how that is called. */
+static enum zt_code give_up(struct job *job, enum zt_run_end end, const struct zt_err *why,
+                            bool *ret_callback, struct zt_err *err)
+{
+    struct zt_store *store = job->run->store;
+
+    if (end == ZT_RUN_FAILED)
+        return zt_store_fail(store, &job->lease, zt_api_fail_code(why->code), why->msg,
+                             ret_callback, err);
+    return zt_store_put_back(store, &job->lease, end == ZT_RUN_RETRY, why->msg, ret_callback, err);
+}
+
+/*
+ * Whose trouble it is. An input that is wrong stays wrong; a full disk or a lack of memory may
+ * pass; a stop is nobody's.
+ */
+static enum zt_run_end judge(const struct job *job, enum zt_code rc, bool generating)
+{
+    if (zt_keeper_lost(job->run->keeper))
+        return ZT_RUN_LOST;
+    switch (rc) {
+    case ZT_E_CANCELLED:
+        return ZT_RUN_PUT_BACK;
+    case ZT_E_INVALID:
+    case ZT_E_UNSUPPORTED:
+    case ZT_E_LIMIT:
+        return ZT_RUN_FAILED;
+    case ZT_E_CORRUPT:
+    case ZT_E_DENIED:
+    case ZT_E_NET:
+    case ZT_E_TIMEOUT:
+    case ZT_E_NOT_FOUND:
+        return generating ? ZT_RUN_RETRY : ZT_RUN_FAILED;
+    default:
+        return ZT_RUN_RETRY;
+    }
+}
+
+static void log_end(const struct job *job, enum zt_run_end end, const struct zt_err *why)
+{
+    const char *id = job->task->id;
+    int attempt = job->task->attempt;
+    int64_t took_us = zt_now_mono_us() - job->began_us;
+
+    switch (end) {
+    case ZT_RUN_SUCCEEDED:
+        ZT_LOG(INFO, "task_succeeded",
+               "task=%s attempt=%d took_us=%" PRId64 " width=%d height=%d frames=%d bytes=%" PRId64,
+               id, attempt, took_us, job->plan.width_px, job->plan.height_px, job->plan.frames,
+               job->bytes);
+        break;
+    case ZT_RUN_FAILED:
+        ZT_LOG(INFO, "task_failed",
+               "task=%s attempt=%d took_us=%" PRId64 " code=%s msg=\"%s\" detail=\"%s\"", id,
+               attempt, took_us, zt_code_name(why->code), why->msg, why->detail);
+        break;
+    case ZT_RUN_RETRY:
+        ZT_LOG(WARN, "task_interrupted",
+               "task=%s attempt=%d took_us=%" PRId64 " code=%s msg=\"%s\" detail=\"%s\"", id,
+               attempt, took_us, zt_code_name(why->code), why->msg, why->detail);
+        break;
+    case ZT_RUN_PUT_BACK:
+        ZT_LOG(INFO, "task_put_back", "task=%s attempt=%d took_us=%" PRId64, id, attempt, took_us);
+        break;
+    case ZT_RUN_LOST:
+        ZT_LOG(WARN, "task_lost", "task=%s attempt=%d took_us=%" PRId64, id, attempt, took_us);
+        break;
+    }
+}
+
+static void remove_files(struct job *job)
+{
+    for (int i = 0; i < FILES; i++) {
+        struct zt_err err = { 0 };
+        if (job->tmp[i][0] != '\0')
+            unlink(job->tmp[i]);
+        if (job->published[i][0] != '\0' &&
+            zt_blobs_remove(job->run->blobs, job->published[i], &err) != ZT_OK)
+            ZT_LOG(WARN, "file_not_removed", "task=%s detail=\"%s\"", job->task->id, err.detail);
+    }
+}
+
+/*
+ * Records the end; a database that is busy gets a few more chances while the lease lasts. After a
+ * success whose commit cannot be confirmed the files stay: it may have happened.
+ */
+static enum zt_code settle(struct job *job, enum zt_run_end *end, const struct zt_err *why,
+                           bool *ret_callback, struct zt_err *err)
+{
+    enum zt_code rc = ZT_E_CONFLICT;
+
+    zt_keeper_release(job->run->keeper);
+    for (int i = 0; *end != ZT_RUN_LOST && i < SETTLE_TRIES; i++) {
+        rc = *end == ZT_RUN_SUCCEEDED ? succeed(job, ret_callback, err)
+                                      : give_up(job, *end, why, ret_callback, err);
+        if (rc != ZT_E_BUSY && rc != ZT_E_IO)
+            break;
+    }
+    zt_crash_point("task_settled");
+    if (rc == ZT_E_CONFLICT)
+        *end = ZT_RUN_LOST;
+    if (*end != ZT_RUN_SUCCEEDED)
+        remove_files(job);
+    return rc == ZT_E_CONFLICT ? ZT_OK : rc;
+}
+
+enum zt_code zt_run_task(const struct zt_run *run, struct zt_arena *arena,
+                         const struct zt_task *task, enum zt_run_end *ret, bool *ret_callback,
+                         struct zt_err *err)
+{
+    struct job job = {
+        .run = run,
+        .task = task,
+        .arena = arena,
+        .lease = { .task_id = task->id, .worker = run->worker, .attempt = task->attempt },
+        .began_us = zt_now_mono_us(),
+    };
+    struct zt_err why = { 0 };
+    enum zt_run_end end = ZT_RUN_SUCCEEDED;
+    bool generating = false;
+
+    *ret_callback = false;
+    ZT_LOG(INFO, "task_claimed", "task=%s attempt=%d worker=%s", task->id, task->attempt,
+           run->worker);
+    zt_keeper_hold(run->keeper, &job.lease);
+    enum zt_code rc = read_inputs(&job, &why);
+    if (rc == ZT_OK) {
+        generating = true;
+        rc = zt_store_start(run->store, &job.lease, run->config->engine, &why);
+        zt_crash_point("task_started");
+    }
+    if (rc == ZT_OK)
+        rc = generate(&job, &why);
+    if (rc == ZT_OK)
+        rc = publish(&job, &why);
+    zt_image_clear(&job.image);
+    zt_image_clear(&job.end_image);
+    if (rc != ZT_OK)
+        end = rc == ZT_E_CONFLICT ? ZT_RUN_LOST : judge(&job, rc, generating);
+    rc = settle(&job, &end, &why, ret_callback, err);
+    if (rc == ZT_OK)
+        log_end(&job, end, &why);
+    *ret = end;
+    return rc;
+}

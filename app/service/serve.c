@@ -1,0 +1,248 @@
+/*
+ * serve.c - see serve.h. Builds the parts from the store up, and takes them down in an order that
+ * lets each finish: workers are told first, requests are answered, then workers are waited for,
+ * then housekeeping ends, and callbacks last.
+ */
+#include "service/serve.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "base/str.h"
+#include "service/config.h"
+#include "service/data.h"
+#include "service/deliver.h"
+#include "service/outbound.h"
+#include "service/retain.h"
+#include "service/secret.h"
+#include "service/signals.h"
+#include "service/supervise.h"
+
+#define FIRST_KEY     "default"
+#define MARGIN_US     (2 * ZT_SECOND_US) /* for ending, once the drain is over */
+#define URL_MAX_BYTES 512
+#define EXIT_FORCED   130
+
+struct serve {
+    const struct zt_serve_options *options;
+    const struct zt_config *config;
+    struct zt_data data;
+    int lock_fd;
+    char url[URL_MAX_BYTES];
+    struct zt_stop *stop;
+    struct zt_signals *signals;
+    struct zt_guard *guard;
+    struct zt_store *store;
+    struct zt_blobs *blobs;
+    struct zt_supervisor *supervisor;
+    struct zt_batch *batch;
+    struct zt_api *api;
+    struct zt_http *http;
+    struct zt_deliver *deliver;
+    struct zt_retain *retain;
+};
+
+static void force_end(void *user)
+{
+    (void)user;
+    ZT_LOG(WARN, "forced_end", "exit=%d", EXIT_FORCED);
+    _exit(EXIT_FORCED); /* workers hear that this process is gone and put back what they have */
+}
+
+static void work_waits(void *user)
+{
+    const struct serve *s = user;
+
+    zt_supervisor_wake(s->supervisor);
+}
+
+static void callback_due(void *user)
+{
+    const struct serve *s = user;
+
+    if (s->deliver != NULL)
+        zt_deliver_wake(s->deliver);
+}
+
+/* The base of public URLs: as set, or the address listened on; "any address" becomes loopback. */
+static enum zt_code make_url(struct serve *s, struct zt_err *err)
+{
+    const char *address = zt_http_address(s->http);
+    const char *port = strrchr(address, ':');
+    bool fits;
+
+    if (*s->config->public_url != '\0')
+        fits = zt_format(s->url, sizeof(s->url), "%s", s->config->public_url);
+    else if (zt_starts_with(address, "0.0.0.0:"))
+        fits = zt_format(s->url, sizeof(s->url), "http://127.0.0.1%s", port);
+    else if (zt_starts_with(address, "[::]:"))
+        fits = zt_format(s->url, sizeof(s->url), "http://[::1]%s", port);
+    else
+        fits = zt_format(s->url, sizeof(s->url), "http://%s", address);
+    size_t n = strlen(s->url);
+    while (n > 0 && s->url[n - 1] == '/')
+        s->url[--n] = '\0';
+    if (!fits)
+        return zt_fail_field(err, ZT_E_INVALID, "public-url", "public-url is longer than %d bytes",
+                             URL_MAX_BYTES - 1);
+    zt_api_set_public_url(s->api, s->url);
+    return ZT_OK;
+}
+
+static enum zt_code open_storage(struct serve *s, struct zt_err *err)
+{
+    const struct zt_store_options store = { .path = s->data.store };
+    const struct zt_supervise_options supervise = {
+        .config = s->config,
+        .store = store,
+        .worker_argv = s->options->worker_argv,
+        .callback_due = callback_due,
+        .user = s,
+    };
+
+    ZT_TRY(zt_data_find(s->config->data, true, &s->data, err));
+    ZT_TRY(zt_data_lock(&s->data, &s->lock_fd, err));
+    ZT_TRY(zt_outbound_guard(s->config, &s->guard, err));
+    ZT_TRY(zt_store_open(&store, &s->store, err));
+    ZT_TRY(zt_blobs_open(s->data.files, &s->blobs, err));
+    ZT_TRY(zt_supervisor_new(&supervise, &s->supervisor, err));
+    return zt_batch_open(&store, &s->batch, err);
+}
+
+static enum zt_code open_http(struct serve *s, struct zt_err *err)
+{
+    const struct zt_config *c = s->config;
+    const struct zt_api_options api = {
+        .store = { .path = s->data.store, .read_only = true },
+        .batch = s->batch,
+        .blobs = s->blobs,
+        .public_url = c->public_url,
+        .engine = c->engine,
+        .compat_status = c->http_status != 0,
+        .extended_durations = c->extended_durations,
+        .allow_unfiltered = c->allow_unfiltered,
+        .rate_creates = c->rate.n,
+        .rate_window_us = c->rate.window_us,
+        .max_waiting = c->max_waiting,
+        .created = work_waits,
+        .user = s,
+    };
+
+    ZT_TRY(zt_api_open(&api, &s->api, err));
+    struct zt_http_options http = {
+        .listen = c->listen,
+        .refuse = zt_api_refuse,
+        .user = s->api,
+    };
+    http.routes = zt_api_routes(&http.routes_n);
+    ZT_TRY(zt_http_start(&http, &s->http, err));
+    return make_url(s, err);
+}
+
+static enum zt_code start_loops(struct serve *s, struct zt_err *err)
+{
+    const struct zt_store_options store = { .path = s->data.store };
+    const struct zt_deliver_options deliver = {
+        .config = s->config, .store = store, .guard = s->guard, .public_url = s->url
+    };
+    const struct zt_retain_options retain = {
+        .config = s->config,
+        .store = store,
+        .blobs = s->blobs,
+        .requeued = work_waits,
+        .callback_due = callback_due,
+        .user = s,
+    };
+
+    ZT_TRY(zt_deliver_start(&deliver, &s->deliver, err));
+    return zt_retain_start(&retain, &s->retain, err);
+}
+
+/* The very first start makes a key, so that there is something to try with. Shown, never logged. */
+static enum zt_code tell_ready(struct serve *s, struct zt_err *err)
+{
+    struct zt_arena arena = { 0 };
+    struct zt_key **keys = NULL;
+    struct zt_secret secret = { .text = "" };
+    char webhook[ZT_SECRET_TEXT] = "";
+    int n = 0;
+
+    enum zt_code rc = zt_store_key_list(s->store, &arena, &keys, &n, err);
+    zt_arena_clear(&arena);
+    bool first = rc == ZT_OK && n == 0;
+    if (first)
+        rc = zt_secret_add_key(s->store, FIRST_KEY, &secret, webhook, err);
+    if (rc == ZT_OK) {
+        const struct zt_serve_ready ready = {
+            .url = s->url,
+            .data = s->data.folder,
+            .key = first ? secret.text : NULL,
+            .webhook_secret = first ? webhook : NULL,
+        };
+        s->options->on_ready(s->options->user, &ready);
+        ZT_LOG(INFO, "serving", "pid=%d url=%s workers=%" PRId64 " engine=%s", (int)getpid(),
+               s->url, s->config->workers, s->config->engine);
+    }
+    zt_secret_wipe(&secret);
+    explicit_bzero(webhook, sizeof(webhook));
+    return rc;
+}
+
+static void close_all(struct serve *s)
+{
+    int64_t end_us = zt_now_mono_us() + s->config->drain_us;
+
+    if (s->http != NULL)
+        zt_http_stop(s->http, s->config->drain_us);
+    if (s->batch != NULL)
+        zt_batch_close(s->batch);
+    int64_t left_us = end_us - zt_now_mono_us();
+    if (s->supervisor != NULL)
+        zt_supervisor_drain(s->supervisor, (left_us > 0 ? left_us : 0) + MARGIN_US);
+    zt_retain_stop(s->retain);
+    left_us = end_us - zt_now_mono_us();
+    zt_deliver_stop(s->deliver, left_us > MARGIN_US ? left_us : MARGIN_US);
+    s->deliver = NULL; /* a worker's last words find nobody to wake */
+    if (s->api != NULL)
+        zt_api_close(s->api);
+    zt_supervisor_free(s->supervisor);
+    if (s->blobs != NULL)
+        zt_blobs_close(s->blobs);
+    if (s->store != NULL)
+        zt_store_close(s->store);
+    if (s->guard != NULL)
+        zt_guard_free(s->guard);
+    zt_signals_stop(s->signals);
+    zt_stop_free(s->stop);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+}
+
+enum zt_code zt_serve(const struct zt_serve_options *options, struct zt_err *err)
+{
+    struct serve s = { .options = options, .config = options->config, .lock_fd = -1 };
+
+    s.stop = zt_stop_new();
+    enum zt_code rc = zt_signals_start(s.stop, force_end, NULL, &s.signals, err);
+    if (rc == ZT_OK)
+        rc = open_storage(&s, err);
+    if (rc == ZT_OK)
+        rc = open_http(&s, err);
+    if (rc == ZT_OK)
+        rc = start_loops(&s, err);
+    if (rc == ZT_OK)
+        rc = tell_ready(&s, err);
+    if (rc == ZT_OK) {
+        zt_supervisor_run(s.supervisor, s.stop);
+        ZT_LOG(INFO, "stopping", "pid=%d", (int)getpid());
+    }
+    close_all(&s);
+    if (rc == ZT_OK)
+        ZT_LOG(INFO, "stopped", "pid=%d", (int)getpid());
+    return rc;
+}
