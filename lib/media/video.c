@@ -13,6 +13,7 @@
 #include <libavformat/avformat.h>
 #include <libavutil/opt.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -142,10 +143,13 @@ static enum zt_code set_metadata(struct zt_video *v, const struct zt_video_optio
         rc = av_dict_set(to, "title", o->title, 0);
     if (rc >= 0 && o->comment)
         rc = av_dict_set(to, "comment", o->comment, 0);
-    if (rc >= 0 && o->comment) /* players that do not show the one show the other */
-        rc = av_dict_set(to, "description", o->comment, 0);
-    if (rc >= 0) /* after the header, which in a bit-exact file takes it away */
-        rc = av_dict_set(to, "encoder", "zoetrope " ZT_VERSION, 0);
+    /* libavformat keeps the encoder's tag to its own name, and leaves it out of a bit-exact file. */
+    if (rc >= 0)
+        rc = av_dict_set(to, "description", "zoetrope " ZT_VERSION, 0);
+    if (rc >= 0 && o->comment)
+        rc = av_dict_set(to, "description", ": ", AV_DICT_APPEND);
+    if (rc >= 0 && o->comment)
+        rc = av_dict_set(to, "description", o->comment, AV_DICT_APPEND);
     if (rc < 0)
         return zt_fail_av(err, ZT_E_NOMEM, rc, "not enough memory for the metadata");
     return ZT_OK;
@@ -336,6 +340,15 @@ enum zt_code zt_video_finish(struct zt_video *v, struct zt_err *err)
     return ZT_OK;
 }
 
+/* Removes what was written, but not a device somebody named as the file. */
+static void remove_file(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)))
+        unlink(path);
+}
+
 void zt_video_close(struct zt_video *v)
 {
     if (v == NULL)
@@ -345,7 +358,7 @@ void zt_video_close(struct zt_video *v)
         avformat_free_context(v->mux);
     }
     if (v->created && !v->finished)
-        unlink(v->path);
+        remove_file(v->path);
     av_bsf_free(&v->filter);
     av_packet_free(&v->packet);
     av_frame_free(&v->frame);
