@@ -1,6 +1,6 @@
 /*
  * clones.h - builds a hot loop twice, for any x86-64 and for AVX2, and picks one when the program
- * starts. Elsewhere, and under a sanitizer (whose start-up code and resolvers do not mix), once.
+ * starts. For static functions only: clang 14 loses the name of others. Elsewhere, and under a sanitizer (whose start-up code and resolvers do not mix), once.
  *
  * AVX2 without FMA: multiplications and additions round the same in both, so the choice never
  * shows in the pixels.

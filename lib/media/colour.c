@@ -172,8 +172,8 @@ void zt_rgb24_to_jpeg_row(const uint8_t *rgb, int n, uint8_t *y, uint8_t *cb, ui
     }
 }
 
-ZT_MEDIA_CLONES void zt_jpeg_row_to_rgb24(const uint8_t *y, const int16_t *cb64,
-                                          const int16_t *cr64, int n, uint8_t *rgb)
+ZT_MEDIA_CLONES static void jpeg_row(const uint8_t *y, const int16_t *cb64, const int16_t *cr64,
+                                     int n, uint8_t *rgb)
 {
     for (int x = 0; x < n; x++) {
         int l = y[x] * (1 << 20) + (1 << 19);
@@ -183,4 +183,10 @@ ZT_MEDIA_CLONES void zt_jpeg_row_to_rgb24(const uint8_t *y, const int16_t *cb64,
         rgb[3 * x + 1] = clamp_byte((l - 5638 * cb - 11700 * cr) >> 20);
         rgb[3 * x + 2] = clamp_byte((l + 29032 * cb) >> 20);
     }
+}
+
+void zt_jpeg_row_to_rgb24(const uint8_t *y, const int16_t *cb64, const int16_t *cr64, int n,
+                          uint8_t *rgb)
+{
+    jpeg_row(y, cb64, cr64, n, rgb);
 }

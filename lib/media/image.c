@@ -111,8 +111,8 @@ static enum zt_code probe(const uint8_t *bytes, size_t n, const struct zt_image_
 enum zt_code zt_image_probe(const void *bytes, size_t n, const struct zt_image_limits *limits,
                             struct zt_image_info *ret, struct zt_err *err)
 {
-    const struct format *format;
-    struct zt_head head;
+    const struct format *format = NULL;
+    struct zt_head head = { 0 };
 
     return probe(bytes, n, limits, &format, &head, ret, err);
 }
@@ -225,9 +225,9 @@ enum zt_code zt_image_decode(const void *bytes, size_t n, const struct zt_image_
                              struct zt_image *ret, struct zt_err *err)
 {
     __attribute__((cleanup(zt_raster_clear))) struct zt_raster raster = { 0 };
-    const struct format *format;
-    struct zt_head head;
-    struct zt_image_info info;
+    const struct format *format = NULL;
+    struct zt_head head = { 0 };
+    struct zt_image_info info = { 0 };
     void *pixels = NULL;
 
     ZT_TRY(probe(bytes, n, limits, &format, &head, &info, err));

@@ -147,7 +147,7 @@ static enum zt_code read_frame(const struct segment *s, struct jpeg *ret, struct
 static enum zt_code read_head(const uint8_t *bytes, size_t n, struct jpeg *ret, struct zt_err *err)
 {
     struct reader r = { bytes + 2, bytes + n };
-    struct segment s;
+    struct segment s = { 0 };
     bool oriented = false;
 
     *ret = (struct jpeg){ .head = { .orientation = 1 }, .adobe = -1 };
@@ -173,7 +173,7 @@ static enum zt_code read_head(const uint8_t *bytes, size_t n, struct jpeg *ret, 
 
 enum zt_code zt_jpeg_head(const uint8_t *bytes, size_t n, struct zt_head *ret, struct zt_err *err)
 {
-    struct jpeg jpeg;
+    struct jpeg jpeg = { 0 };
 
     ZT_TRY(read_head(bytes, n, &jpeg, err));
     *ret = jpeg.head;
@@ -220,7 +220,7 @@ static enum zt_code strip(const uint8_t *bytes, size_t n, const struct jpeg *jpe
     uint8_t app14[] = { 0xFF, M_APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0 };
     struct icc_chunks chunks = { .count = 0 };
     struct reader r = { bytes + 2, bytes + n };
-    struct segment s;
+    struct segment s = { 0 };
     int frames = 0;
     int scans = 0;
 
@@ -247,7 +247,7 @@ static enum zt_code strip(const uint8_t *bytes, size_t n, const struct jpeg *jpe
 
 enum zt_code zt_jpeg_open(const uint8_t *bytes, size_t n, struct zt_raster *ret, struct zt_err *err)
 {
-    struct jpeg jpeg;
+    struct jpeg jpeg = { 0 };
     struct zt_buf clean;
 
     ZT_TRY(read_head(bytes, n, &jpeg, err));

@@ -59,7 +59,7 @@ static enum zt_code next_chunk(struct reader *r, struct chunk *ret, struct zt_er
 /* The first chunk: size and kind. */
 static enum zt_code read_ihdr(struct reader *r, struct zt_head *ret, struct zt_err *err)
 {
-    struct chunk c;
+    struct chunk c = { 0 };
 
     ZT_TRY(next_chunk(r, &c, err));
     if (!chunk_is(&c, "IHDR") || c.n != IHDR_BYTES)
@@ -76,7 +76,7 @@ static enum zt_code read_ihdr(struct reader *r, struct zt_head *ret, struct zt_e
 enum zt_code zt_png_head(const uint8_t *bytes, size_t n, struct zt_head *ret, struct zt_err *err)
 {
     struct reader r = { bytes + SIGNATURE_BYTES, bytes + n };
-    struct chunk c;
+    struct chunk c = { 0 };
 
     ZT_TRY(read_ihdr(&r, ret, err));
     do { /* the orientation may follow the picture */
@@ -98,7 +98,7 @@ static bool is_kept(const struct chunk *c)
 static enum zt_code strip(struct reader *r, const uint8_t *bytes, struct zt_buf *clean,
                           struct zt_err *err)
 {
-    struct chunk c;
+    struct chunk c = { 0 };
 
     ZT_TRY(zt_buf_add(clean, bytes, SIGNATURE_BYTES + CHUNK_EXTRA + IHDR_BYTES, err));
     do {
@@ -114,7 +114,7 @@ static enum zt_code strip(struct reader *r, const uint8_t *bytes, struct zt_buf 
 enum zt_code zt_png_open(const uint8_t *bytes, size_t n, struct zt_raster *ret, struct zt_err *err)
 {
     struct reader r = { bytes + SIGNATURE_BYTES, bytes + n };
-    struct zt_head head;
+    struct zt_head head = { 0 };
     struct zt_buf clean;
 
     ZT_TRY(read_ihdr(&r, &head, err));

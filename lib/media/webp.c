@@ -151,7 +151,7 @@ enum zt_code zt_webp_open(const uint8_t *bytes, size_t n, struct zt_raster *ret,
 {
     WebPData data = { bytes, n };
     WebPIterator frame = { 0 };
-    struct zt_head head;
+    struct zt_head head = { 0 };
 
     ZT_TRY(zt_webp_head(bytes, n, &head, err));
     zt_auto(demuxer) WebPDemuxer *demuxer = WebPDemux(&data); /* NULL unless all is there */
