@@ -1,7 +1,7 @@
 /*
  * depth.c - see depth.h. Nearness from cues that a single picture holds, no learned weights.
  *
- *   1. patches     the picture at GRID_LONG points a side becomes a few hundred patches (segments.h)
+ *   1. patches     the picture, GRID_LONG points a side, becomes a few hundred patches (segments.h)
  *   2. background  a patch that touches the rim long for its size is background: Zhu et al.,
  *                  "Saliency Optimization from Robust Background Detection" (CVPR 2014); what
  *                  differs from it stands out, and what stands out is nearer
@@ -146,7 +146,7 @@ static void geodesic(const struct scene *s, int from, float *way)
     }
 }
 
-/* Boundary connectivity: how much rim the patch's surroundings of like colour cover for their size. */
+/* Boundary connectivity: how much rim a patch's like surroundings cover for their size. */
 static void find_background(struct scene *s)
 {
     int n = s->seg.n;
@@ -309,7 +309,7 @@ static void stand_on_ground(const struct scene *s, float *ground)
     }
 }
 
-/* Mean sharpness and dark channel of each patch, and how much sharpness differs over the picture. */
+/* Mean sharpness and haze of each patch; returns how much sharpness differs over the picture. */
 static float measure_patches(struct scene *s)
 {
     struct zt_segments *seg = &s->seg;

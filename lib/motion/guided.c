@@ -71,8 +71,8 @@ static void solve(const float cov[6], float epsilon, const float cross[3], float
 /* Planes of the working set, n floats each. */
 enum { TMP, MEAN_P, MEAN_G, CROSS = MEAN_G + 3, COV = CROSS + 3, A = COV + 6, PLANES = A + 3 };
 
-enum zt_code zt_guided_filter(const float *guide, float *map, int width, int height, int radius,
-                              float epsilon, struct zt_err *err)
+enum zt_code zt_guided_fit(const float *guide, const float *map, int width, int height, int radius,
+                           float epsilon, float *ret, struct zt_err *err)
 {
     static const int pair[6][2] = { { 0, 0 }, { 0, 1 }, { 0, 2 }, { 1, 1 }, { 1, 2 }, { 2, 2 } };
     size_t n = (size_t)width * (size_t)height;
@@ -116,9 +116,25 @@ enum zt_code zt_guided_filter(const float *guide, float *map, int width, int hei
     for (int c = 0; c < 3; c++)
         zt_box_mean(plane[A + c], plane[A + c], plane[TMP], width, height, radius);
     for (size_t i = 0; i < n; i++) {
+        for (int c = 0; c < 3; c++)
+            ret[4 * i + (size_t)c] = plane[A + c][i];
+        ret[4 * i + 3] = plane[MEAN_P][i];
+    }
+    return ZT_OK;
+}
+
+enum zt_code zt_guided_filter(const float *guide, float *map, int width, int height, int radius,
+                              float epsilon, struct zt_err *err)
+{
+    size_t n = (size_t)width * (size_t)height;
+    void *memory = NULL;
+
+    ZT_TRY(zt_try_alloc(n * 4, sizeof(float), "the guided filter", &memory, err));
+    zt_auto_free float *fit = memory;
+    ZT_TRY(zt_guided_fit(guide, map, width, height, radius, epsilon, fit, err));
+    for (size_t i = 0; i < n; i++) {
         const float *g = guide + 3 * i;
-        map[i] =
-            plane[A][i] * g[0] + plane[A + 1][i] * g[1] + plane[A + 2][i] * g[2] + plane[MEAN_P][i];
+        map[i] = fit[4 * i] * g[0] + fit[4 * i + 1] * g[1] + fit[4 * i + 2] * g[2] + fit[4 * i + 3];
     }
     return ZT_OK;
 }

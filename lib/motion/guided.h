@@ -22,6 +22,14 @@
 enum zt_code zt_guided_filter(const float *guide, float *map, int width, int height, int radius,
                               float epsilon, struct zt_err *err);
 
+/*
+ * The filter's coefficients instead of its result, [height][width][4]: three for the channels and a
+ * constant. Interpolated and applied to a larger guide of the same picture they give the filtered
+ * map at that size, with its edges (He and Sun, "Fast Guided Filter", 2015). map is not changed.
+ */
+enum zt_code zt_guided_fit(const float *guide, const float *map, int width, int height, int radius,
+                           float epsilon, float *ret, struct zt_err *err);
+
 /* Mean over a (2 radius + 1)^2 window, cut at the borders; dst may be src. tmp: as large. */
 void zt_box_mean(const float *src, float *dst, float *tmp, int width, int height, int radius);
 

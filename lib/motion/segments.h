@@ -1,5 +1,5 @@
 /*
- * segments.h - a small picture as a few hundred patches of one colour each, and which of them touch.
+ * segments.h - a small picture as a few hundred patches of one colour, and which of them touch.
  *
  * Superpixels by SLIC (Achanta et al., "SLIC Superpixels Compared to State-of-the-art Superpixel
  * Methods", 2012) in CIE Lab. What the depth estimator reasons about instead of pixels.

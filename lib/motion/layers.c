@@ -1,0 +1,504 @@
+/*
+ * layers.c - see layers.h.
+ *
+ *   1. where    thresholds in depth that cross many steps and few slopes: a cut through a step
+ *               shows as parallax, a cut through a slope must not show at all
+ *   2. alpha    the thresholded depth, put on the picture's edges at full size by a guided filter
+ *   3. behind   what a layer hides is invented (inpaint.h), with the layers in front as the hole
+ *   4. colours  a soft edge pixel I = a F + (1 - a) B is solved for F, so that the layers at rest
+ *               give the picture again and carry no foreign colour when they move
+ *   5. depth    each layer's own, continued past its edge by a membrane, so that it has no steps
+ */
+#include "motion/layers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "media/resize.h"
+#include "motion/guided.h"
+#include "motion/inpaint.h"
+
+#define STEP            0.10F /* difference of neighbouring grid points that counts as a step */
+#define LEAST_STEPS     0.25F /* steps a cut crosses, in grid heights, to be worth it */
+#define LEAST_APART     0.22F /* between two cuts */
+#define MATTE_LONG      480   /* size at which alpha is fitted */
+#define MATTE_RADIUS    6
+#define MATTE_EPSILON   2e-4F
+#define HOLE_GROW_PX    2
+#define LEVELS_OF_DEPTH 64 /* bins of the search for cuts */
+
+struct cutter {
+    const struct zt_image *picture;
+    struct zt_pool *pool;
+    int matte_width, matte_height;
+    float *guide; /* [matte_height][matte_width][3] */
+    float *fit;   /* [matte_height][matte_width][4] */
+    int8_t *sure; /* [matte_height][matte_width] 1 inside, 0 outside, -1 near the edge */
+    uint8_t *alpha;
+};
+
+/* ---- where to cut -------------------------------------------------------------------------- */
+
+/*
+ * steps[k], slopes[k]: neighbouring points whose depths lie on both sides of (k + 0.5) / bins. A
+ * step that one of the cuts goes through already does not count again.
+ */
+static void count_crossings(const struct zt_depth *depth, const float *cut, int cuts, float *steps,
+                            float *slopes)
+{
+    for (int i = 0; i < 2 * depth->width * depth->height; i++) {
+        int x = i / 2 % depth->width;
+        int y = i / 2 / depth->width;
+        /* Two points away: filtered steps are two wide. */
+        int nx = i % 2 == 0 ? x + 2 : x;
+        int ny = i % 2 == 0 ? y : y + 2;
+        if (nx >= depth->width || ny >= depth->height)
+            continue;
+        float a = depth->z[(size_t)y * (size_t)depth->width + (size_t)x];
+        float b = depth->z[(size_t)ny * (size_t)depth->width + (size_t)nx];
+        float low = fminf(a, b);
+        float high = fmaxf(a, b);
+        bool through = false;
+        for (int k = 0; k < cuts; k++)
+            through |= low < cut[k] && cut[k] <= high;
+        float *count = high - low > STEP ? steps : slopes;
+        int first = (int)ceilf(low * LEVELS_OF_DEPTH - 0.5F);
+        int last = (int)ceilf(high * LEVELS_OF_DEPTH - 0.5F);
+        for (int k = first; k < last && !(through && count == steps); k++) {
+            if (k >= 0 && k < LEVELS_OF_DEPTH)
+                count[k] += 0.5F;
+        }
+    }
+}
+
+/* The best further threshold, or a negative number when none is worth it. */
+static float find_cut(const struct zt_depth *depth, const float *cut, int cuts)
+{
+    float steps[LEVELS_OF_DEPTH] = { 0 };
+    float slopes[LEVELS_OF_DEPTH] = { 0 };
+    float score[LEVELS_OF_DEPTH] = { 0 };
+    int best = 0;
+
+    count_crossings(depth, cut, cuts, steps, slopes);
+    for (int i = 2; i < LEVELS_OF_DEPTH - 2; i++) {
+        float at = ((float)i + 0.5F) / LEVELS_OF_DEPTH;
+        bool apart = true;
+        for (int k = 0; k < cuts; k++)
+            apart &= fabsf(cut[k] - at) >= LEAST_APART;
+        if (apart && steps[i] >= LEAST_STEPS * (float)depth->height)
+            score[i] = steps[i] * steps[i] / (steps[i] + slopes[i] + 1e-6F);
+        best = score[i] > score[best] ? i : best;
+    }
+    if (score[best] <= 0)
+        return -1;
+    int end = best; /* a clean step is as good all the way through: cut it in the middle */
+    while (end + 1 < LEVELS_OF_DEPTH && score[end + 1] >= 0.98F * score[best])
+        end++;
+    return ((float)(best + end) / 2 + 0.5F) / LEVELS_OF_DEPTH;
+}
+
+/* Thresholds, far to near; returns how many. More than three layers brought nothing to see. */
+static int find_cuts(const struct zt_depth *depth, float *cut)
+{
+    cut[0] = find_cut(depth, cut, 0);
+    if (cut[0] < 0)
+        return 0;
+    cut[1] = find_cut(depth, cut, 1);
+    if (cut[1] < 0)
+        return 1;
+    if (cut[0] > cut[1]) {
+        float swap = cut[0];
+        cut[0] = cut[1];
+        cut[1] = swap;
+    }
+    return 2;
+}
+
+/* ---- alpha --------------------------------------------------------------------------------- */
+
+/* Depth at a point of the picture, 0 ... 1 both ways. */
+static float depth_at(const struct zt_depth *d, float u, float v)
+{
+    float x = u * (float)d->width - 0.5F;
+    float y = v * (float)d->height - 0.5F;
+    int x0 = (int)floorf(x);
+    int y0 = (int)floorf(y);
+    float sum = 0;
+
+    for (int k = 0; k < 4; k++) {
+        int px = x0 + (k & 1);
+        int py = y0 + (k >> 1);
+        float w = ((k & 1) ? x - (float)x0 : 1 - x + (float)x0) *
+                  ((k >> 1) ? y - (float)y0 : 1 - y + (float)y0);
+        px = px < 0 ? 0 : px >= d->width ? d->width - 1 : px;
+        py = py < 0 ? 0 : py >= d->height ? d->height - 1 : py;
+        sum += w * d->z[(size_t)py * (size_t)d->width + (size_t)px];
+    }
+    return sum;
+}
+
+static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, float cut,
+                              struct zt_err *err)
+{
+    int width = c->matte_width;
+    int height = c->matte_height;
+    size_t n = (size_t)width * (size_t)height;
+    void *memory = NULL;
+
+    ZT_TRY(zt_try_alloc(n * 3, sizeof(float), "cutting layers", &memory, err));
+    zt_auto_free float *mask = memory;
+    float *mean = mask + n;
+    float *tmp = mean + n;
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < width; x++) {
+            float z = depth_at(depth, ((float)x + 0.5F) / (float)width,
+                               ((float)y + 0.5F) / (float)height);
+            mask[(size_t)y * (size_t)width + (size_t)x] = z >= cut ? 1 : 0;
+        }
+    }
+    zt_box_mean(mask, mean, tmp, width, height, MATTE_RADIUS);
+    for (size_t i = 0; i < n; i++)
+        c->sure[i] = mean[i] > 0.999F ? 1 : mean[i] < 0.001F ? 0 : -1;
+    return zt_guided_fit(c->guide, mask, width, height, MATTE_RADIUS, MATTE_EPSILON, c->fit, err);
+}
+
+/* Rows of alpha at full size from the fit. */
+static void draw_alpha(void *user, int first, int end)
+{
+    struct cutter *c = user;
+    int width = c->picture->width_px;
+    float sx = (float)c->matte_width / (float)width;
+    float sy = (float)c->matte_height / (float)c->picture->height_px;
+
+    for (int y = first; y < end; y++) {
+        float fy = ((float)y + 0.5F) * sy - 0.5F;
+        int y0 = (int)floorf(fy);
+        int ya = y0 < 0 ? 0 : y0;
+        int yb = y0 + 1 < c->matte_height ? y0 + 1 : c->matte_height - 1;
+        fy -= (float)y0;
+        for (int x = 0; x < width; x++) {
+            float fx = ((float)x + 0.5F) * sx - 0.5F;
+            int x0 = (int)floorf(fx);
+            size_t xa = (size_t)(x0 < 0 ? 0 : x0);
+            size_t xb = (size_t)(x0 + 1 < c->matte_width ? x0 + 1 : c->matte_width - 1);
+            size_t corner[4] = { (size_t)ya * (size_t)c->matte_width + xa,
+                                 (size_t)ya * (size_t)c->matte_width + xb,
+                                 (size_t)yb * (size_t)c->matte_width + xa,
+                                 (size_t)yb * (size_t)c->matte_width + xb };
+            fx -= (float)x0;
+            float weight[4] = { (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy };
+            const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride + 3 * (size_t)x;
+            float a = 0;
+            int inside = 0;
+            int outside = 0;
+            for (int k = 0; k < 4; k++) {
+                const float *f = c->fit + 4 * corner[k];
+                a += weight[k] * (f[0] * (float)p[0] / 255 + f[1] * (float)p[1] / 255 +
+                                  f[2] * (float)p[2] / 255 + f[3]);
+                inside += c->sure[corner[k]] == 1;
+                outside += c->sure[corner[k]] == 0;
+            }
+            a = (a - 0.5F) * 2.5F + 0.5F; /* the filter leaves edges softer than they are */
+            a = inside == 4 ? 1 : outside == 4 ? 0 : a < 0 ? 0 : a > 1 ? 1 : a;
+            c->alpha[(size_t)y * (size_t)width + (size_t)x] = (uint8_t)(a * 255 + 0.5F);
+        }
+    }
+}
+
+/* ---- colours and what is behind ------------------------------------------------------------ */
+
+static enum zt_code copy_picture(const struct zt_image *src, struct zt_image *dst,
+                                 struct zt_err *err)
+{
+    size_t row = (size_t)src->width_px * 3;
+    void *pixels = NULL;
+
+    ZT_TRY(zt_try_alloc((size_t)src->height_px, row, "a picture layer", &pixels, err));
+    *dst = (struct zt_image){
+        .width_px = src->width_px, .height_px = src->height_px, .stride = row, .pixels = pixels
+    };
+    for (int y = 0; y < src->height_px; y++)
+        memcpy(dst->pixels + (size_t)y * row, src->pixels + (size_t)y * src->stride, row);
+    return ZT_OK;
+}
+
+/* hole: everything within `grow` pixels of alpha above `least` (or below it, for the outside). */
+static void mark_hole(const uint8_t *alpha, int width, int height, int least, bool above, int grow,
+                      uint8_t *hole, uint8_t *tmp)
+{
+    for (int y = 0; y < height; y++) {
+        const uint8_t *a = alpha + (size_t)y * (size_t)width;
+        int left = -1; /* pixels still marked from the last hit */
+        uint8_t *t = tmp + (size_t)y * (size_t)width;
+        memset(t, 0, (size_t)width);
+        for (int x = 0; x < width; x++) {
+            left = (above ? a[x] > least : a[x] < least) ? grow : left - 1;
+            t[x] = left >= 0;
+        }
+        left = -1;
+        for (int x = width - 1; x >= 0; x--) {
+            left = (above ? a[x] > least : a[x] < least) ? grow : left - 1;
+            t[x] |= left >= 0;
+        }
+    }
+    for (int y = 0; y < height; y++) {
+        uint8_t *h = hole + (size_t)y * (size_t)width;
+        memset(h, 0, (size_t)width);
+        for (int k = y - grow; k <= y + grow; k++) {
+            if (k < 0 || k >= height)
+                continue;
+            const uint8_t *t = tmp + (size_t)k * (size_t)width;
+            for (int x = 0; x < width; x++)
+                h[x] |= t[x];
+        }
+    }
+}
+
+/*
+ * F of I = a F + (1 - a) B for one pixel, over what is drawn behind it. Where no colour F can do it
+ * for this alpha, alpha grows until one can: at rest the layers give the picture exactly.
+ */
+static void solve_pixel(const uint8_t *i, const uint8_t *b, uint8_t *alpha, uint8_t *f)
+{
+    float least = 0;
+
+    for (int c = 0; c < 3; c++) {
+        float need = i[c] > b[c]   ? (float)(i[c] - b[c]) / (float)(255 - b[c])
+                     : i[c] < b[c] ? (float)(b[c] - i[c]) / (float)b[c]
+                                   : 0;
+        least = need > least ? need : least;
+    }
+    int needed = (int)ceilf(least * 255);
+    if (*alpha < needed)
+        *alpha = (uint8_t)needed;
+    if (*alpha == 0)
+        return;
+    float a = (float)*alpha / 255;
+    for (int c = 0; c < 3; c++) {
+        float v = ((float)i[c] - (1 - a) * (float)b[c]) / a;
+        f[c] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v + 0.5F);
+    }
+}
+
+/*
+ * Solves a layer's pixels that nothing in front covers and draws the layer onto `drawn`, which is
+ * the composite of the layers behind. cover: alpha of the next layer in front, or NULL.
+ */
+static void settle_layer(struct zt_layer *layer, const struct zt_image *picture,
+                         const uint8_t *cover, struct zt_image *drawn)
+{
+    for (int y = 0; y < picture->height_px; y++) {
+        uint8_t *alpha = layer->alpha + (size_t)y * (size_t)picture->width_px;
+        const uint8_t *front = cover ? cover + (size_t)y * (size_t)picture->width_px : NULL;
+        const uint8_t *i = picture->pixels + (size_t)y * picture->stride;
+        uint8_t *b = drawn->pixels + (size_t)y * drawn->stride;
+        uint8_t *f = layer->picture.pixels + (size_t)y * layer->picture.stride;
+        for (int x = 0; x < picture->width_px; x++, i += 3, b += 3, f += 3) {
+            if (front == NULL || front[x] == 0)
+                solve_pixel(i, b, &alpha[x], f);
+            int a = alpha[x];
+            for (int c = 0; c < 3 && a > 0; c++)
+                b[c] = (uint8_t)((f[c] * a + b[c] * (255 - a) + 127) / 255);
+        }
+    }
+}
+
+/* Depth within low ... high, continued elsewhere by means over ever wider windows. */
+static enum zt_code continue_depth(const struct zt_depth *depth, float low, float high,
+                                   struct zt_depth *ret, struct zt_err *err)
+{
+    size_t n = (size_t)depth->width * (size_t)depth->height;
+    int longest = depth->width > depth->height ? depth->width : depth->height;
+    void *memory = NULL;
+    void *z = NULL;
+
+    ZT_TRY(zt_try_alloc(n, sizeof(float), "a layer's depth", &z, err));
+    *ret = (struct zt_depth){ .width = depth->width, .height = depth->height, .z = z };
+    ZT_TRY(zt_try_alloc(n * 4, sizeof(float), "a layer's depth", &memory, err));
+    zt_auto_free float *known = memory; /* 1 where a value is known */
+    float *mean = known + n;
+    float *share = mean + n;
+    float *tmp = share + n;
+    for (size_t i = 0; i < n; i++) {
+        known[i] = depth->z[i] >= low && depth->z[i] < high ? 1 : 0;
+        ret->z[i] = known[i] * depth->z[i];
+    }
+    for (int radius = 2; radius < 4 * longest; radius *= 2) {
+        zt_box_mean(ret->z, mean, tmp, depth->width, depth->height, radius);
+        zt_box_mean(known, share, tmp, depth->width, depth->height, radius);
+        for (size_t i = 0; i < n; i++) {
+            if (known[i] < 1 && share[i] > 1e-6F) {
+                ret->z[i] = mean[i] / share[i];
+                known[i] = 1;
+            }
+        }
+    }
+    for (size_t i = 0; i < n; i++) { /* still nothing: no point of the grid lies in between */
+        if (known[i] < 1)
+            ret->z[i] = fminf(1, fmaxf(0, (low + high) / 2));
+    }
+    zt_box_mean(ret->z, ret->z, tmp, depth->width, depth->height, 2);
+    zt_box_mean(ret->z, ret->z, tmp, depth->width, depth->height, 2);
+    return ZT_OK;
+}
+
+/* ---- all together -------------------------------------------------------------------------- */
+
+/* Alpha of every layer but the farthest. */
+static enum zt_code make_alphas(struct cutter *c, const struct zt_depth *depth, const float *cut,
+                                struct zt_layers *layers, struct zt_err *err)
+{
+    size_t pixels = (size_t)c->picture->width_px * (size_t)c->picture->height_px;
+
+    for (int i = 1; i < layers->n; i++) {
+        void *alpha = NULL;
+        ZT_TRY(zt_try_alloc(pixels, 1, "a layer's alpha", &alpha, err));
+        layers->layer[i].alpha = c->alpha = alpha;
+        ZT_TRY(fit_matte(c, depth, cut[i - 1], err));
+        if (c->pool != NULL)
+            zt_pool_for(c->pool, c->picture->height_px, 16, draw_alpha, c);
+        else
+            draw_alpha(c, 0, c->picture->height_px);
+        for (size_t k = 0; i > 1 && k < pixels; k++) { /* nearer than this is nearer than that */
+            uint8_t *farther = &layers->layer[i - 1].alpha[k];
+            if (*farther < layers->layer[i].alpha[k])
+                *farther = layers->layer[i].alpha[k];
+        }
+    }
+    return ZT_OK;
+}
+
+struct filler {
+    const struct zt_image *picture;
+    struct zt_layers *layers;
+    uint8_t *holes; /* two maps for each layer */
+    enum zt_code rc[ZT_LAYERS_MAX];
+    struct zt_err err[ZT_LAYERS_MAX];
+};
+
+/* One layer's picture: its colours go on past its own edge, and behind the next layer in front. */
+static enum zt_code fill_layer(struct filler *f, int i, struct zt_err *err)
+{
+    struct zt_layer *layer = &f->layers->layer[i];
+    int width = f->picture->width_px;
+    int height = f->picture->height_px;
+    size_t pixels = (size_t)width * (size_t)height;
+    uint8_t *hole = f->holes + 2 * (size_t)i * pixels;
+
+    ZT_TRY(copy_picture(f->picture, &layer->picture, err));
+    if (layer->alpha != NULL) {
+        mark_hole(layer->alpha, width, height, 128, false, 0, hole, hole + pixels);
+        ZT_TRY(zt_inpaint(&layer->picture, hole, 0, err));
+    }
+    if (i + 1 == f->layers->n)
+        return ZT_OK;
+    mark_hole(f->layers->layer[i + 1].alpha, width, height, 8, true, HOLE_GROW_PX, hole,
+              hole + pixels);
+    return zt_inpaint(&layer->picture, hole, width / 8, err);
+}
+
+static void fill_slice(void *user, int first, int end)
+{
+    struct filler *f = user;
+
+    for (int i = first; i < end; i++)
+        f->rc[i] = fill_layer(f, i, &f->err[i]);
+}
+
+/* Fills every layer, each by itself, then settles soft edges from far to near. */
+static enum zt_code make_pictures(const struct cutter *c, struct zt_layers *layers,
+                                  struct zt_err *err)
+{
+    size_t pixels = (size_t)c->picture->width_px * (size_t)c->picture->height_px;
+    struct filler f = { .picture = c->picture, .layers = layers };
+    struct zt_image drawn = { 0 };
+    void *holes = NULL;
+
+    ZT_TRY(zt_try_alloc(pixels * 2 * (size_t)layers->n, 1, "cutting layers", &holes, err));
+    zt_auto_free uint8_t *owned = holes;
+    f.holes = owned;
+    if (c->pool != NULL)
+        zt_pool_for(c->pool, layers->n, 1, fill_slice, &f);
+    else
+        fill_slice(&f, 0, layers->n);
+    for (int i = 0; i < layers->n; i++) {
+        if (f.rc[i] != ZT_OK) {
+            if (err != NULL)
+                *err = f.err[i];
+            return f.rc[i];
+        }
+    }
+    ZT_TRY(copy_picture(&layers->layer[0].picture, &drawn, err));
+    for (int i = 1; i < layers->n; i++)
+        settle_layer(&layers->layer[i], c->picture,
+                     i + 1 < layers->n ? layers->layer[i + 1].alpha : NULL, &drawn);
+    zt_image_clear(&drawn);
+    return ZT_OK;
+}
+
+static enum zt_code cut_layers(struct cutter *c, const struct zt_depth *depth, const float *cut,
+                               struct zt_layers *layers, struct zt_err *err)
+{
+    size_t matte = (size_t)c->matte_width * (size_t)c->matte_height;
+    struct zt_crop all = { 0, 0, c->picture->width_px, c->picture->height_px };
+    void *memory = NULL;
+    void *small = NULL;
+
+    for (int i = 0; i < layers->n; i++) {
+        /* A margin around the cut: the filtered step itself belongs to neither side. */
+        float low = i > 0 ? cut[i - 1] + 0.04F : -1;
+        float high = i + 1 < layers->n ? cut[i] - 0.04F : 2;
+        ZT_TRY(continue_depth(depth, low, high, &layers->layer[i].depth, err));
+    }
+    if (layers->n == 1)
+        return copy_picture(c->picture, &layers->layer[0].picture, err);
+    ZT_TRY(zt_try_alloc(matte * 8, sizeof(float), "cutting layers", &memory, err));
+    zt_auto_free float *all_matte = memory;
+    c->guide = all_matte;
+    c->fit = all_matte + 3 * matte;
+    c->sure = (int8_t *)(void *)(all_matte + 7 * matte);
+    ZT_TRY(zt_try_alloc(matte * 3, 1, "cutting layers", &small, err));
+    zt_auto_free uint8_t *rgb = small;
+    ZT_TRY(zt_resize_rgb24(c->picture, &all, rgb, (size_t)c->matte_width * 3, c->matte_width,
+                           c->matte_height, c->pool, err));
+    for (size_t i = 0; i < 3 * matte; i++)
+        c->guide[i] = (float)rgb[i] / 255;
+    ZT_TRY(make_alphas(c, depth, cut, layers, err));
+    return make_pictures(c, layers, err);
+}
+
+enum zt_code zt_layers_cut(const struct zt_image *picture, const struct zt_depth *depth,
+                           struct zt_pool *pool, struct zt_layers *ret, struct zt_err *err)
+{
+    float cut[ZT_LAYERS_MAX] = { 0 };
+    int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
+    float scale = longest > MATTE_LONG ? (float)MATTE_LONG / (float)longest : 1;
+    struct cutter c = { .picture = picture, .pool = pool };
+    struct zt_layers layers = { .n = 1 + find_cuts(depth, cut) };
+
+    c.matte_width = (int)((float)picture->width_px * scale);
+    c.matte_height = (int)((float)picture->height_px * scale);
+    c.matte_width = c.matte_width > 0 ? c.matte_width : 1;
+    c.matte_height = c.matte_height > 0 ? c.matte_height : 1;
+    enum zt_code rc = cut_layers(&c, depth, cut, &layers, err);
+    if (rc != ZT_OK) {
+        zt_layers_clear(&layers);
+        return rc;
+    }
+    *ret = layers;
+    return ZT_OK;
+}
+
+void zt_layers_clear(struct zt_layers *layers)
+{
+    for (int i = 0; i < ZT_LAYERS_MAX; i++) {
+        zt_image_clear(&layers->layer[i].picture);
+        free(layers->layer[i].alpha);
+        zt_depth_clear(&layers->layer[i].depth);
+    }
+    layers->n = 0;
+}
