@@ -391,6 +391,16 @@ static enum zt_code explain_timeout(const struct hop *hop, int64_t end_us, struc
         (long long)(call->min_bytes_per_s ? call->min_bytes_per_s : GET_MIN_BYTES_PER_S));
 }
 
+/* One header line past libcurl's own limit; versions before 8.6 call that out of memory. */
+static bool is_long_header(const struct hop *hop, CURLcode code)
+{
+#if LIBCURL_VERSION_NUM >= 0x080600
+    if (code == CURLE_TOO_LARGE)
+        return true;
+#endif
+    return code == CURLE_OUT_OF_MEMORY && hop->header_bytes > 0 && !hop->headers_done;
+}
+
 /* What libcurl says in our words. */
 static enum zt_code explain(const struct hop *hop, CURLcode code, int64_t end_us,
                             struct zt_err *err)
@@ -422,6 +432,8 @@ static enum zt_code explain(const struct hop *hop, CURLcode code, int64_t end_us
                            ? "the host resolves to an address that is not allowed (%s)"
                            : "redirects to a host with an address that is not allowed (%s)",
                        hop->refused);
+    if (is_long_header(hop, code))
+        return zt_fail(err, ZT_E_NET, "the server sends a header that is too long");
     for (size_t i = 0; i < ZT_COUNT(rows); i++)
         if (rows[i].curl == code)
             return zt_fail(err, rows[i].code, "%s", rows[i].msg);
