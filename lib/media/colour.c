@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "media/clones.h"
 #include "media/frame.h"
 
 #define LINEAR_STEPS 65536

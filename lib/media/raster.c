@@ -12,7 +12,6 @@
 
 #include "base/mem.h"
 #include "media/av.h"
-#include "media/clones.h"
 #include "media/colour.h"
 #include "media/format.h"
 

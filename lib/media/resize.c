@@ -13,7 +13,6 @@
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "media/clones.h"
 #include "media/colour.h"
 #include "media/frame.h"
 

@@ -143,7 +143,7 @@ static enum zt_code set_metadata(struct zt_video *v, const struct zt_video_optio
         rc = av_dict_set(to, "title", o->title, 0);
     if (rc >= 0 && o->comment)
         rc = av_dict_set(to, "comment", o->comment, 0);
-    /* libavformat keeps the encoder's tag to its own name, and leaves it out of a bit-exact file. */
+    /* The encoder's tag cannot be ours: libavformat writes its own name, or, bit-exact, none. */
     if (rc >= 0)
         rc = av_dict_set(to, "description", "zoetrope " ZT_VERSION, 0);
     if (rc >= 0 && o->comment)
