@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/auto.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/rng.h"
@@ -17,14 +16,12 @@
 #include "cli/term.h"
 #include "net/fetch.h"
 #include "net/guard.h"
+#include "service/handles.h"
 #include "service/outbound.h"
 #include "service/render.h"
 #include "service/sandbox.h"
 
 #define SEED_END (INT64_C(1) << 31) /* seeds are 0 ... 2147483647 */
-
-ZT_AUTO(struct zt_engine, engine, zt_engine_close)
-ZT_AUTO(struct zt_stop, stop, zt_stop_free)
 
 struct own {
     const char *output, *end_image, *poster;

@@ -3,14 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/auto.h"
 #include "base/clock.h"
 #include "cli/command.h"
 #include "service/data.h"
+#include "service/handles.h"
 #include "service/secret.h"
 #include "store/store.h"
-
-ZT_AUTO(struct zt_store, store, zt_store_close)
 
 struct own {
     const char *name;

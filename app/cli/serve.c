@@ -13,12 +13,12 @@ static void on_ready(void *user, const struct zt_serve_ready *ready)
                "An API key named \"default\" was made. It is shown this once:\n\n"
                "  API key         %s\n"
                "  webhook secret  %s\n\n"
-               "Try it:\n\n"
+               "Try it, with the address of a picture of yours:\n\n"
                "  curl -s %s/api/v1/jobs/createTask \\\n"
                "    -H 'Authorization: Bearer %s' \\\n"
                "    -H 'Content-Type: application/json' \\\n"
                "    -d '{\"model\":\"bytedance/v1-lite-image-to-video\",\"input\":{"
-               "\"prompt\":\"slow push in\",\"image_url\":\"https://...\"}}'\n\n",
+               "\"prompt\":\"slow push in\",\"image_url\":\"https://example.org/photo.jpg\"}}'\n\n",
                ready->data, ready->key, ready->webhook_secret, ready->url, ready->key);
     }
     printf("zoetrope %s listening on %s\n", ZT_VERSION, ready->url);

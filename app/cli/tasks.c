@@ -3,13 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/auto.h"
 #include "base/clock.h"
 #include "cli/command.h"
 #include "service/data.h"
+#include "service/handles.h"
 #include "store/store.h"
-
-ZT_AUTO(struct zt_store, store, zt_store_close)
 
 struct own {
     bool json;

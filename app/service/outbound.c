@@ -3,13 +3,11 @@
 
 #include <string.h>
 
-#include "base/auto.h"
 #include "base/str.h"
 #include "service/config.h"
+#include "service/handles.h"
 
 #define CIDR_MAX 64
-
-ZT_AUTO(struct zt_guard, guard, zt_guard_free)
 
 enum zt_code zt_outbound_guard(const struct zt_config *config, struct zt_guard **ret,
                                struct zt_err *err)

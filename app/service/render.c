@@ -1,13 +1,11 @@
 /* render.c - see render.h. */
 #include "service/render.h"
 
-#include "base/auto.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "service/handles.h"
 
 #define STILL_QUALITY 90
-
-ZT_AUTO(struct zt_video, video, zt_video_close)
 
 struct state {
     const struct zt_render *render;

@@ -62,11 +62,13 @@ static bool name_is_fine(const char *name)
 enum zt_code zt_secret_add_key(struct zt_store *store, const char *name, struct zt_secret *ret,
                                char webhook[ZT_SECRET_TEXT], struct zt_err *err)
 {
+    int64_t id = 0;
+
     if (!name_is_fine(name))
         return zt_fail_field(err, ZT_E_INVALID, "name",
                              "name must be 1 to %d letters, digits, '.', '_' or '-'",
                              NAME_MAX_BYTES);
     zt_secret_make(ret);
     zt_webhook_secret_make(webhook);
-    return zt_store_key_add(store, name, ret->hash, ret->hint, webhook, NULL, err);
+    return zt_store_key_add(store, name, ret->hash, ret->hint, webhook, &id, err);
 }
