@@ -116,7 +116,7 @@ void zt_api_give(struct zt_api *api, struct zt_store *store)
 void zt_api_reply_status(struct zt_http_req *req, int status, int code, const char *msg,
                          const char *data)
 {
-    zt_auto_out struct zt_out out;
+    zt_auto_out struct zt_out out = { 0 };
 
     zt_out_init(&out, ZT_API_ANSWER_MAX);
     zt_out_raw(&out, "{\"code\":");

@@ -54,8 +54,13 @@ void zt_api_admit_create(struct zt_http_req *req, void *user)
         return;
     }
     const char *type = zt_http_header(req, "Content-Type");
-    if (type != NULL && !is_json(type))
-        zt_api_reply(api, req, 415, "Content-Type must be application/json", NULL);
+    if (type != NULL && !is_json(type)) {
+        char text[160];
+        char shown[80];
+        zt_format(text, sizeof(text), "Content-Type must be application/json, not %s",
+                  zt_log_quote(type, shown, sizeof(shown)));
+        zt_api_reply(api, req, 415, text, NULL);
+    }
 }
 
 /* Renews the count of waiting tasks when it is old; one thread does, the others go on with it. */

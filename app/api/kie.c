@@ -312,7 +312,7 @@ static const char *source(const struct zt_kie_request *request, int which, struc
 
 const char *zt_kie_input(const struct zt_kie_request *request, struct zt_arena *arena)
 {
-    zt_auto_out struct zt_out out;
+    zt_auto_out struct zt_out out = { 0 };
     const struct zt_kie_input *input = &request->input;
 
     zt_out_init(&out, TEXT_MAX);

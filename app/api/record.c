@@ -34,7 +34,7 @@ static void file_url(struct zt_out *out, const struct view *v, enum zt_api_file_
 static const char *result_text(const struct view *v)
 {
     struct zt_api_result result;
-    zt_auto_out struct zt_out out;
+    zt_auto_out struct zt_out out = { 0 };
 
     if (v->task->state != ZT_TASK_SUCCESS ||
         zt_api_result_read(v->task->result, v->arena, &result, NULL) != ZT_OK)
@@ -144,7 +144,7 @@ void zt_api_record(struct zt_http_req *req, void *user)
     struct zt_err err = { 0 };
     struct zt_task *task = NULL;
     struct view v = { .public_url = api->public_url, .arena = zt_http_arena(req) };
-    zt_auto_out struct zt_out out;
+    zt_auto_out struct zt_out out = { 0 };
 
     zt_out_init(&out, ZT_API_ANSWER_MAX);
     const char *id = zt_http_query(req, "taskId");
@@ -182,7 +182,7 @@ char *zt_api_callback_body(struct zt_arena *arena, const struct zt_task *task,
                             .now_us = task->updated_us,
                             .arena = arena };
     bool success = task->state == ZT_TASK_SUCCESS;
-    zt_auto_out struct zt_out out;
+    zt_auto_out struct zt_out out = { 0 };
 
     zt_out_init(&out, ZT_API_ANSWER_MAX);
     zt_out_raw(&out, "{\"code\":");

@@ -81,7 +81,7 @@ char *zt_i2v_result_json(struct zt_arena *arena, const struct zt_i2v_result *res
         [ZT_FILE_POSTER] = result->poster,
         [ZT_FILE_LAST] = result->last_frame,
     };
-    zt_auto_out struct zt_out out;
+    zt_auto_out struct zt_out out = { 0 };
 
     zt_out_init(&out, TEXT_MAX);
     zt_out_raw(&out, "{\"engine\":");
