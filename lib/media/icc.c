@@ -1,4 +1,10 @@
-/* icc.c - see icc.h. On Little CMS, in a context of its own so that nothing is shared. */
+/*
+ * icc.c - see icc.h. On Little CMS, in a context of its own so that nothing is shared.
+ *
+ * Little CMS asks gmtime() for the time of each profile it makes, and the C library reads
+ * /etc/localtime on the first such call of a process: a sandbox without files is entered after
+ * tzset().
+ */
 #include "media/icc.h"
 
 #include <lcms2.h>
