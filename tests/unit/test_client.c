@@ -1,7 +1,7 @@
 /*
- * The HTTP client and fetching, against small servers inside the test: what a server can do wrong,
- * where redirects may lead, DNS that changes its mind, TLS. All on 127.0.0.0/8, where the guard
- * allows two addresses and refuses a third.
+ * The HTTP client against small servers inside the test: what a server can do wrong, where
+ * redirects may lead, DNS that changes its mind. All on 127.0.0.0/8, where the guard allows two
+ * addresses and refuses a third. TLS is in test_tls.c.
  *
  * The C library's resolver is replaced by one of ours: libcurl calls the program's getaddrinfo.
  */
@@ -10,26 +10,16 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/stop.h"
 #include "base/thread.h"
 #include "check.h"
-#include "net/fetch.h"
+#include "hostile.h"
 #include "net/guard.h"
-
-#define OPEN   "127.0.0.2" /* allowed */
-#define OTHER  "127.0.0.4" /* allowed */
-#define CLOSED "127.0.0.3" /* refused */
 
 /* ---- a resolver that says what a test wants ------------------------------------------------ */
 
@@ -121,219 +111,11 @@ __attribute__((visibility("default"))) void freeaddrinfo(struct addrinfo *list)
     }
 }
 
-/* ---- a server ------------------------------------------------------------------------------ */
-
-struct server {
-    int fd, port;
-    pthread_t thread;
-    atomic_int hits;
-    struct zt_stop *stop; /* asked for by /stop */
-    char request[16384];  /* the last one; the thread's own */
-};
-
-static void say(int fd, const char *text)
-{
-    size_t n = strlen(text);
-
-    while (n > 0) {
-        ssize_t wrote = send(fd, text, n, MSG_NOSIGNAL);
-        if (wrote <= 0)
-            return;
-        text += wrote;
-        n -= (size_t)wrote;
-    }
-}
-
-/* Until the client gives up. */
-static void hold(int fd)
-{
-    struct pollfd wait = { .fd = fd, .events = POLLIN };
-    char byte;
-
-    while (poll(&wait, 1, 20000) > 0 && recv(fd, &byte, 1, 0) > 0)
-        ;
-}
-
-static void repeat(int fd, const char *text)
-{
-    while (send(fd, text, strlen(text), MSG_NOSIGNAL) > 0)
-        ;
-}
-
-static void reset_connection(int fd)
-{
-    struct linger now = { .l_onoff = 1, .l_linger = 0 };
-
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
-#define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
-#define TEN     "0123456789"
-
-/* What each path answers; `then` is what comes after the text. */
-static const struct {
-    const char *path, *text;
-    void (*then)(int fd);
-    const char *again; /* sent over and over until the client goes */
-} scripts[] = {
-    { "/ok", OK_HEAD "Content-Length: 5\r\n\r\nhello", NULL, NULL },
-    { "/no-length", OK_HEAD "\r\nhello", NULL, NULL },
-    { "/chunked",
-      OK_HEAD
-      "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nLocation: /x\r\n\r\n",
-      NULL, NULL },
-    { "/interim",
-      "HTTP/1.1 103 Early Hints\r\nLocation: /x\r\n\r\n" OK_HEAD "Content-Length: 5\r\n\r\nhello",
-      NULL, NULL },
-    { "/empty", OK_HEAD "Content-Length: 0\r\n\r\n", NULL, NULL },
-    { "/gzip", OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello", NULL, NULL },
-    { "/404", "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nnot there", NULL, NULL },
-    { "/404-huge", "HTTP/1.1 404 Not Found\r\nContent-Length: 99999999999\r\n\r\nx", hold, NULL },
-    { "/500-endless", "HTTP/1.1 500 Oh\r\n\r\n", NULL, TEN TEN },
-    { "/304", "HTTP/1.1 304 Not Modified\r\nLocation: /ok\r\n\r\n", NULL, NULL },
-    { "/302-nowhere", "HTTP/1.1 302 Found\r\nContent-Length: 5\r\n\r\nlost.", NULL, NULL },
-    { "/302-body", "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 99999999\r\n\r\n", NULL,
-      TEN },
-    { "/302-two", "HTTP/1.1 302 Found\r\nLocation: /ok\r\nLocation: /404\r\n\r\n", NULL, NULL },
-    { "/302-spaces", "HTTP/1.1 302 Found\r\nLocation: /echo?a b\xC3\xA9\r\n\r\n", NULL, NULL },
-    { "/huge", OK_HEAD "Content-Length: 1099511627776\r\n\r\n", hold, NULL },
-    { "/over", OK_HEAD "Content-Length: 101\r\n\r\n", hold, NULL },
-    { "/limit", OK_HEAD "Content-Length: 100\r\n\r\n" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, NULL,
-      NULL },
-    { "/endless", OK_HEAD "\r\n", NULL, TEN TEN },
-    { "/endless-chunks", OK_HEAD "Transfer-Encoding: chunked\r\n\r\n", NULL, "a\r\n" TEN "\r\n" },
-    { "/slow", OK_HEAD "Content-Length: 100\r\n\r\n" TEN, hold, NULL },
-    { "/silent", "", hold, NULL },
-    { "/closes", "", NULL, NULL },
-    { "/cut", OK_HEAD "Content-Length: 100\r\n\r\n" TEN, NULL, NULL },
-    { "/cut-chunk", OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\nhel", NULL, NULL },
-    { "/resets", OK_HEAD "Content-Length: 100\r\n\r\n" TEN, reset_connection, NULL },
-    { "/headers", OK_HEAD, NULL, "X-Header: " TEN TEN TEN TEN TEN TEN TEN "\r\n" },
-    { "/one-header", OK_HEAD "X-Header: ", NULL, TEN TEN TEN },
-    { "/continues", "", NULL, "HTTP/1.1 100 Continue\r\n\r\n" },
-    { "/trailers", OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", NULL,
-      "X-Trailer: " TEN TEN TEN "\r\n" },
-    { "/ssh", "SSH-2.0-OpenSSH_9.2\r\n", hold, NULL },
-    { "/http09", "hello", NULL, NULL },
-    { "/bad-length", OK_HEAD "Content-Length: -5\r\n\r\nhello", NULL, NULL },
-};
-
-/* /to?URL, /hop/N, /retry?VALUE, /echo and /stop need the request. */
-static bool answer_by_request(struct server *server, int fd, const char *path)
-{
-    char text[sizeof(server->request) + 256];
-    const char *target = strchr(path, '?');
-
-    if (strncmp(path, "/to?", 4) == 0) {
-        snprintf(text, sizeof(text), "HTTP/1.1 302 Found\r\nLocation: %s\r\n\r\n", target + 1);
-    } else if (strncmp(path, "/hop/", 5) == 0 && path[5] != '0') {
-        snprintf(text, sizeof(text), "HTTP/1.1 30%c Moved\r\nLocation: /hop/%c\r\n\r\n",
-                 "12378"[path[5] % 5], path[5] - 1);
-    } else if (strncmp(path, "/hop/0", 6) == 0) {
-        snprintf(text, sizeof(text), OK_HEAD "Content-Length: 5\r\n\r\nhello");
-    } else if (strncmp(path, "/retry?", 7) == 0) {
-        snprintf(text, sizeof(text), "HTTP/1.1 503 Busy\r\nRetry-After: %s\r\n\r\n", target + 1);
-        for (char *p = text; *p != '\0'; p++)
-            *p = *p == '_' ? ' ' : *p;
-    } else if (strncmp(path, "/echo", 5) == 0) {
-        snprintf(text, sizeof(text), OK_HEAD "Content-Length: %zu\r\n\r\n%s",
-                 strlen(server->request), server->request);
-    } else if (strcmp(path, "/stop") == 0) {
-        zt_stop_ask(server->stop);
-        hold(fd);
-        return true;
-    } else {
-        return false;
-    }
-    say(fd, text);
-    return true;
-}
-
-/* Headers, and as much body as they announce. */
-static void read_request(struct server *server, int fd)
-{
-    size_t n = 0;
-    size_t wanted = sizeof(server->request) - 1;
-
-    server->request[0] = '\0';
-    while (n < wanted) {
-        ssize_t got = recv(fd, server->request + n, wanted - n, 0);
-        if (got <= 0)
-            return;
-        n += (size_t)got;
-        server->request[n] = '\0';
-        const char *end = strstr(server->request, "\r\n\r\n");
-        const char *length = strstr(server->request, "Content-Length: ");
-        if (end != NULL)
-            wanted = (size_t)(end + 4 - server->request) +
-                     (length ? (size_t)strtol(length + 16, NULL, 10) : 0);
-    }
-}
-
-static void answer(struct server *server, int fd)
-{
-    char path[8300] = "";
-
-    read_request(server, fd);
-    const char *start = strchr(server->request, ' ');
-    if (start == NULL)
-        return;
-    snprintf(path, sizeof(path), "%.*s", (int)strcspn(start + 1, " "), start + 1);
-    if (answer_by_request(server, fd, path))
-        return;
-    for (size_t i = 0; i < ZT_COUNT(scripts); i++) {
-        if (strcmp(path, scripts[i].path) != 0)
-            continue;
-        say(fd, scripts[i].text);
-        if (scripts[i].again != NULL)
-            repeat(fd, scripts[i].again);
-        if (scripts[i].then != NULL)
-            scripts[i].then(fd);
-    }
-}
-
-static void *serve(void *user)
-{
-    struct server *server = user;
-    int fd;
-
-    while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
-        atomic_fetch_add(&server->hits, 1);
-        answer(server, fd);
-        shutdown(fd, SHUT_WR);
-        close(fd);
-    }
-    return NULL;
-}
-
-static struct server *server_new(const char *ip)
-{
-    struct server *server = calloc(1, sizeof(*server));
-    struct sockaddr_in address = { .sin_family = AF_INET };
-    socklen_t n = sizeof(address);
-
-    inet_pton(AF_INET, ip, &address.sin_addr);
-    server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    zt_assert(bind(server->fd, (struct sockaddr *)&address, n) == 0);
-    zt_assert(listen(server->fd, 64) == 0);
-    zt_assert(getsockname(server->fd, (struct sockaddr *)&address, &n) == 0);
-    server->port = ntohs(address.sin_port);
-    zt_assert(pthread_create(&server->thread, NULL, serve, server) == 0);
-    return server;
-}
-
-static void server_free(struct server *server)
-{
-    shutdown(server->fd, SHUT_RDWR); /* wakes accept */
-    pthread_join(server->thread, NULL);
-    close(server->fd);
-    free(server);
-}
-
 /* ---- one call ------------------------------------------------------------------------------ */
 
 static struct server *open_server, *other_server, *closed_server;
 static struct zt_guard *guard;
+static struct zt_stop *stop_asked_by_server;
 
 struct outcome {
     enum zt_code rc;
@@ -365,15 +147,6 @@ static struct outcome get_with(struct zt_call call, const char *resolve, const s
     struct outcome o = call_with(client, call, 101);
     zt_client_free(client);
     return o;
-}
-
-/* "http://<ip>:<port of the server><path>"; one at a time. */
-static const char *url_of(const char *host, const struct server *server, const char *path)
-{
-    static char url[9000];
-
-    snprintf(url, sizeof(url), "http://%s:%d%s", host, server->port, path);
-    return url;
 }
 
 static struct outcome get(const char *path)
@@ -684,15 +457,12 @@ static void does_not_wait_for_a_resolver_that_hangs(void)
 
 static void stops_when_asked(void)
 {
-    struct zt_stop *stop = zt_stop_new();
     struct zt_call call = { .url = url_of(OPEN, open_server, "/stop") };
+    struct outcome o = get_with(call, NULL, stop_asked_by_server);
 
-    open_server->stop = stop;
-    struct outcome o = get_with(call, NULL, stop);
     CHECK_INT("under way", o.rc, ZT_E_CANCELLED);
     CHECK("at once", o.took_us < 5 * ZT_SECOND_US);
     zt_buf_clear(&o.body);
-    zt_stop_free(stop);
 }
 
 static void posts(void)
@@ -838,56 +608,6 @@ static void survives_planted_faults(void)
 }
 #endif
 
-/* ---- fetching ------------------------------------------------------------------------------ */
-
-static void fetches(void)
-{
-    static const struct {
-        const char *path; /* or a whole URL */
-        enum zt_code code;
-        const char *text; /* of the body or in the message */
-    } rows[] = {
-        { "/ok", ZT_OK, "hello" },
-        { "/hop/3", ZT_OK, "hello" },
-        { "/hop/4", ZT_E_LIMIT, "redirects more than 3 times" },
-        { "/empty", ZT_E_NET, "empty" },
-        { "/404", ZT_E_NET, "the host answered HTTP 404" },
-        { "/404-huge", ZT_E_NET, "the host answered HTTP 404" },
-        { "/500-endless", ZT_E_NET, "the host answered HTTP 500" },
-        { "/302-nowhere", ZT_E_NET, "the host answered HTTP 302" },
-        { "/retry?5", ZT_E_NET, "the host answered HTTP 503" },
-        { "/huge", ZT_E_LIMIT, "limit of 100 bytes" },
-        { "data:image/png;base64,aGVsbG8=", ZT_OK, "hello" },
-        { "DATA:,hello", ZT_OK, "hello" },
-        { "data:,", ZT_E_NET, "empty" },
-        { "data:hello", ZT_E_INVALID, "no comma" },
-        { "data:;base64,****", ZT_E_INVALID, "base64" },
-        { "ftp://example.org/", ZT_E_INVALID, "must start with" },
-        { "", ZT_E_INVALID, "URL is empty" },
-    };
-    struct zt_client_options options = { .guard = guard };
-    struct zt_client *client = zt_client_new(&options);
-
-    for (size_t i = 0; i < ZT_COUNT(rows); i++) {
-        bool is_path = rows[i].path[0] == '/';
-        struct zt_err err = { 0 };
-        struct zt_buf buf;
-        zt_buf_init(&buf, 100);
-        CHECK_INT(rows[i].path,
-                  zt_fetch(client, is_path ? url_of(OPEN, open_server, rows[i].path) : rows[i].path,
-                           &buf, &err),
-                  rows[i].code);
-        if (rows[i].code == ZT_OK)
-            CHECK_STR(rows[i].path, buf.data, rows[i].text);
-        else
-            CHECK_HAS(rows[i].path, err.msg, rows[i].text);
-        if (rows[i].code != ZT_OK)
-            CHECK_INT(rows[i].path, buf.n, 0);
-        zt_buf_clear(&buf);
-    }
-    zt_client_free(client);
-}
-
 int main(void)
 {
     static const char *const proxies[] = { "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY" };
@@ -898,9 +618,10 @@ int main(void)
     guard = zt_guard_new();
     zt_assert(zt_guard_allow(guard, OPEN, NULL) == ZT_OK);
     zt_assert(zt_guard_allow(guard, OTHER, NULL) == ZT_OK);
-    open_server = server_new(OPEN);
-    other_server = server_new(OTHER);
-    closed_server = server_new(CLOSED);
+    stop_asked_by_server = zt_stop_new();
+    open_server = server_new(OPEN, stop_asked_by_server);
+    other_server = server_new(OTHER, NULL);
+    closed_server = server_new(CLOSED, NULL);
     RUN(reads_what_servers_send);
     RUN(fills_the_answer);
     RUN(reads_retry_after);
@@ -916,13 +637,13 @@ int main(void)
     RUN(encodes_what_is_not_ascii);
     RUN(refuses_malformed_headers);
     RUN(refuses_malformed_urls);
-    RUN(fetches);
 #ifdef ZT_FAULTS
     RUN(survives_planted_faults);
 #endif
     server_free(open_server);
     server_free(other_server);
     server_free(closed_server);
+    zt_stop_free(stop_asked_by_server);
     zt_guard_free(guard);
     return check_done();
 }
