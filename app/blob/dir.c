@@ -98,7 +98,13 @@ static int locate(const struct zt_blobs *blobs, const char *name, const char **r
 /* ---- opening ------------------------------------------------------------------------------- */
 
 ZT_AUTO(struct zt_blobs, blobs, zt_blobs_close)
-ZT_AUTO(DIR, dir, closedir)
+
+static void close_dir(DIR **dir)
+{
+    if (*dir != NULL)
+        closedir(*dir);
+}
+#define auto_dir __attribute__((cleanup(close_dir)))
 
 static int64_t modified_us(const struct stat *st)
 {
@@ -124,7 +130,7 @@ static enum zt_code list_folder(int folder_fd, DIR **ret, struct zt_err *err)
 
 static enum zt_code empty_tmp(const struct zt_blobs *blobs, struct zt_err *err)
 {
-    zt_auto(dir) DIR *dir = NULL;
+    auto_dir DIR *dir = NULL;
     int64_t now = zt_now_utc_us();
     struct dirent *entry;
     struct stat st;
@@ -329,7 +335,7 @@ enum zt_code zt_blobs_get(struct zt_blobs *blobs, const char *name, struct zt_bu
 enum zt_code zt_blobs_each(struct zt_blobs *blobs, const char *part, zt_blob_fn *fn, void *user,
                            struct zt_err *err)
 {
-    zt_auto(dir) DIR *dir = NULL;
+    auto_dir DIR *dir = NULL;
     enum part which = PART_ROOT;
     char name[NAME_MAX_BYTES + 1];
     struct dirent *entry;
