@@ -116,7 +116,8 @@ enum zt_code zt_store_fail(struct zt_store *store, const struct zt_lease *lease,
 /*
  * Gives a task back unharmed: QUEUING or GENERATING -> WAITING. count_attempt false takes this
  * attempt back, as for a worker that was told to stop; true leaves it counted, and fails the task
- * when it was the last.
+ * ("501", with reason) when it was the last. Otherwise reason is for the caller's log alone. The
+ * worker sends nothing more for this lease.
  */
 enum zt_code zt_store_put_back(struct zt_store *store, const struct zt_lease *lease,
                                bool count_attempt, const char *reason, bool *ret_callback,
@@ -140,12 +141,13 @@ struct zt_key {
     const char *name;
     const char *hint;           /* first characters of the secret, for recognising it */
     const char *webhook_secret; /* "whsec_..." */
-    int64_t created_us, revoked_us, used_us;
+    int64_t created_us, revoked_us;
+    int64_t used_us; /* its last task, to the minute: written by zt_store_task_add */
 };
 
 #define ZT_SHA256_BYTES 32
 
-/* ZT_E_CONFLICT: the name is taken by a key that is not revoked. */
+/* ZT_E_CONFLICT: the name is taken by a key that is not revoked, or the secret is in use. */
 enum zt_code zt_store_key_add(struct zt_store *store, const char *name,
                               const uint8_t hash[ZT_SHA256_BYTES], const char *hint,
                               const char *webhook_secret, int64_t *ret_id, struct zt_err *err);
@@ -156,12 +158,16 @@ enum zt_code zt_store_key_find(struct zt_store *store, struct zt_arena *arena,
                                struct zt_err *err);
 enum zt_code zt_store_key_get(struct zt_store *store, struct zt_arena *arena, int64_t id,
                               struct zt_key **ret, struct zt_err *err);
+/* The key in use of that name, else the newest revoked one. ZT_E_NOT_FOUND. */
 enum zt_code zt_store_key_by_name(struct zt_store *store, struct zt_arena *arena, const char *name,
                                   struct zt_key **ret, struct zt_err *err);
 enum zt_code zt_store_key_list(struct zt_store *store, struct zt_arena *arena, struct zt_key ***ret,
                                int *ret_n, struct zt_err *err);
 
-/* A new secret for the same key: tasks and name stay, the old secret ends now. */
+/*
+ * A new secret for the same key: tasks and name stay, the old secret ends now. ZT_E_NOT_FOUND: no
+ * such key, or revoked; so for revoke. ZT_E_CONFLICT: the secret is in use.
+ */
 enum zt_code zt_store_key_reset(struct zt_store *store, int64_t id,
                                 const uint8_t hash[ZT_SHA256_BYTES], const char *hint,
                                 struct zt_err *err);
@@ -226,15 +232,19 @@ enum zt_code zt_store_delivery_of_task(struct zt_store *store, struct zt_arena *
 
 /*
  * Finished tasks whose files may go: expired ones, and beyond that the oldest finished ones while
- * all files together exceed max_bytes (0: no such limit), never one younger than keep_us. At most
- * limit ids. The caller removes the files, then calls files_gone.
+ * all files together exceed max_bytes (0: no such limit), never one younger than keep_us unless it
+ * expired. At most limit ids. The caller removes the files, then calls files_gone, which empties
+ * the token (ZT_E_NOT_FOUND: no such finished task).
  */
 enum zt_code zt_store_files_due(struct zt_store *store, struct zt_arena *arena, int64_t max_bytes,
                                 int64_t keep_us, int limit, const char ***ret, int *ret_n,
                                 struct zt_err *err);
 enum zt_code zt_store_files_gone(struct zt_store *store, const char *task_id, struct zt_err *err);
 
-/* Forgets finished tasks (with their deliveries) completed before `before_us` whose files are gone. */
+/*
+ * Forgets finished tasks (with their deliveries) completed before `before_us` whose files are gone
+ * and whose callback is not pending; at most limit. ret_n may be NULL.
+ */
 enum zt_code zt_store_forget(struct zt_store *store, int64_t before_us, int limit, int *ret_n,
                              struct zt_err *err);
 
