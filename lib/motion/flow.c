@@ -133,9 +133,9 @@ static void warp_rows(void *user, int first, int end)
                 fx >= -0.5f && fy >= -0.5f && fx <= (float)w - 0.5f && fy <= (float)h - 0.5f;
             fx = clamped(fx, 0.0f, (float)(w - 1));
             fy = clamped(fy, 0.0f, (float)(h - 1));
-            p->to->luma[at] = zt_sample_plane(p->from->luma, w, h, fx, fy);
-            p->to->blue[at] = zt_sample_plane(p->from->blue, w, h, fx, fy);
-            p->to->red[at] = zt_sample_plane(p->from->red, w, h, fx, fy);
+            p->to->luma[at] = zt_refine_sample(p->from->luma, w, h, fx, fy);
+            p->to->blue[at] = zt_refine_sample(p->from->blue, w, h, fx, fy);
+            p->to->red[at] = zt_refine_sample(p->from->red, w, h, fx, fy);
             p->to->seen[at] = inside ? 1.0f : 0.0f;
         }
     }
@@ -275,7 +275,7 @@ static void multiply_rows(void *user, int first, int end)
             size_t at = (size_t)y * (size_t)w + (size_t)x;
             float tx = clamped((float)x + d->flow->u[at], 0.0f, (float)(w - 1));
             float ty = clamped((float)y + d->flow->v[at], 0.0f, (float)(h - 1));
-            float b = zt_sample_plane(d->nb, w, h, tx, ty);
+            float b = zt_refine_sample(d->nb, w, h, tx, ty);
             d->spare[at] = d->na[at] * b;
             d->spare[n + at] = 0.5f * (d->na[at] * d->na[at] + b * b);
         }
@@ -307,8 +307,8 @@ static void judge(struct direction *d, struct zt_pool *pool)
     size_t n = (size_t)w * (size_t)h;
 
     zt_pool_for(pool, h, GRAIN, multiply_rows, d);
-    zt_box_mean(d->spare, d->spare, w, h, 3, d->spare + 2 * n, pool);
-    zt_box_mean(d->spare + n, d->spare + n, w, h, 3, d->spare + 2 * n, pool);
+    zt_smooth_mean(d->spare, d->spare, w, h, 3, d->spare + 2 * n, pool);
+    zt_smooth_mean(d->spare + n, d->spare + n, w, h, 3, d->spare + 2 * n, pool);
     zt_pool_for(pool, h, GRAIN, judge_rows, d);
 }
 

@@ -75,7 +75,8 @@ void zt_paint_copy_row(const struct zt_paint_image *image, int y, uint8_t *rgb)
 
 /* ---- mesh ---------------------------------------------------------------------------------- */
 
-enum zt_code zt_mesh_init(struct zt_mesh *mesh, int width, int height, struct zt_err *err)
+enum zt_code zt_paint_mesh_init(struct zt_paint_mesh *mesh, int width, int height,
+                                struct zt_err *err)
 {
     int columns = (width + ZT_MESH_STEP - 1) / ZT_MESH_STEP + 1;
     int rows = (height + ZT_MESH_STEP - 1) / ZT_MESH_STEP + 1;
@@ -83,7 +84,7 @@ enum zt_code zt_mesh_init(struct zt_mesh *mesh, int width, int height, struct zt
     void *block = NULL;
 
     ZT_TRY(zt_try_alloc(n, PLANES * sizeof(float), "the mesh of the passage", &block, err));
-    *mesh = (struct zt_mesh){ columns, rows, block, NULL, NULL, NULL, NULL };
+    *mesh = (struct zt_paint_mesh){ columns, rows, block, NULL, NULL, NULL, NULL };
     mesh->y0 = mesh->x0 + n;
     mesh->x1 = mesh->y0 + n;
     mesh->y1 = mesh->x1 + n;
@@ -91,13 +92,13 @@ enum zt_code zt_mesh_init(struct zt_mesh *mesh, int width, int height, struct zt
     return ZT_OK;
 }
 
-void zt_mesh_clear(struct zt_mesh *mesh)
+void zt_paint_mesh_clear(struct zt_paint_mesh *mesh)
 {
     free(mesh->x0);
-    *mesh = (struct zt_mesh){ 0 };
+    *mesh = (struct zt_paint_mesh){ 0 };
 }
 
-size_t zt_paint_scratch_floats(const struct zt_mesh *mesh)
+size_t zt_paint_scratch_floats(const struct zt_paint_mesh *mesh)
 {
     return (size_t)mesh->columns * (size_t)(PLANES * (ZT_MESH_STEP + 1));
 }
@@ -130,8 +131,8 @@ static void to_fixed(float *values, int n, int size)
     }
 }
 
-static struct row prepare(const struct zt_paint_image *image, const struct zt_mesh *mesh, int y,
-                          float *scratch)
+static struct row prepare(const struct zt_paint_image *image, const struct zt_paint_mesh *mesh,
+                          int y, float *scratch)
 {
     const float *planes[PLANES] = { mesh->x0, mesh->y0, mesh->x1, mesh->y1, mesh->mix };
     int columns = mesh->columns, wide = columns * ZT_MESH_STEP;
@@ -178,7 +179,7 @@ static void sample(const struct zt_paint_image *image, int32_t x, int32_t y, flo
 }
 
 void zt_paint_row_portable(const struct zt_paint_image *first, const struct zt_paint_image *last,
-                           const struct zt_mesh *mesh, int y, float *scratch, uint8_t *rgb)
+                           const struct zt_paint_mesh *mesh, int y, float *scratch, uint8_t *rgb)
 {
     struct row r = prepare(first, mesh, y, scratch);
 
@@ -227,7 +228,7 @@ __attribute__((target("avx2"))) static inline __m128 sample_avx2(const struct zt
 
 __attribute__((target("avx2"))) static void paint_row_avx2(const struct zt_paint_image *first,
                                                            const struct zt_paint_image *last,
-                                                           const struct zt_mesh *mesh, int y,
+                                                           const struct zt_paint_mesh *mesh, int y,
                                                            float *scratch, uint8_t *rgb)
 {
     struct row r = prepare(first, mesh, y, scratch);
@@ -249,7 +250,7 @@ __attribute__((target("avx2"))) static void paint_row_avx2(const struct zt_paint
 #endif
 
 void zt_paint_row(const struct zt_paint_image *first, const struct zt_paint_image *last,
-                  const struct zt_mesh *mesh, int y, float *scratch, uint8_t *rgb)
+                  const struct zt_paint_mesh *mesh, int y, float *scratch, uint8_t *rgb)
 {
 #ifdef PAINT_AVX2
     if (__builtin_cpu_supports("avx2")) {

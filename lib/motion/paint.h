@@ -29,24 +29,25 @@ void zt_paint_copy_row(const struct zt_paint_image *image, int y, uint8_t *rgb);
 #define ZT_MESH_STEP 4 /* pixels from node to node */
 
 /* Node (i, j) is pixel (i, j) * ZT_MESH_STEP of the frame; the last ones lie past its edge. */
-struct zt_mesh {
+struct zt_paint_mesh {
     int columns, rows;
     float *x0, *y0; /* where to look in the first picture, in its pixels */
     float *x1, *y1; /* ... and in the last */
     float *mix;     /* share of the last picture, 0 ... 1 */
 };
 
-enum zt_code zt_mesh_init(struct zt_mesh *mesh, int width, int height, struct zt_err *err);
-void zt_mesh_clear(struct zt_mesh *mesh);
+enum zt_code zt_paint_mesh_init(struct zt_paint_mesh *mesh, int width, int height,
+                                struct zt_err *err);
+void zt_paint_mesh_clear(struct zt_paint_mesh *mesh);
 
 /*
  * Draws row y as RGB24. rgb has room for one byte more than the row.
  * scratch: zt_paint_scratch_floats(mesh) floats
  */
-size_t zt_paint_scratch_floats(const struct zt_mesh *mesh);
+size_t zt_paint_scratch_floats(const struct zt_paint_mesh *mesh);
 void zt_paint_row(const struct zt_paint_image *first, const struct zt_paint_image *last,
-                  const struct zt_mesh *mesh, int y, float *scratch, uint8_t *rgb);
+                  const struct zt_paint_mesh *mesh, int y, float *scratch, uint8_t *rgb);
 void zt_paint_row_portable(const struct zt_paint_image *first, const struct zt_paint_image *last,
-                           const struct zt_mesh *mesh, int y, float *scratch, uint8_t *rgb);
+                           const struct zt_paint_mesh *mesh, int y, float *scratch, uint8_t *rgb);
 
 #endif

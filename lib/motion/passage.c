@@ -38,7 +38,7 @@ struct zt_passage {
     float confidence;
     struct zt_flow forward, backward;
     struct zt_between between;
-    struct zt_mesh mesh;
+    struct zt_paint_mesh mesh;
 };
 
 /* ---- open ---------------------------------------------------------------------------------- */
@@ -151,7 +151,7 @@ static enum zt_code build(struct zt_passage *p, const struct zt_image *first,
     if (rc != ZT_OK)
         return rc;
     ZT_TRY(zt_between_init(&p->between, p->proxy_width, p->proxy_height, err));
-    return zt_mesh_init(&p->mesh, w, h, err);
+    return zt_paint_mesh_init(&p->mesh, w, h, err);
 }
 
 enum zt_code zt_passage_open(const struct zt_image *first, const struct zt_image *last,
@@ -188,7 +188,7 @@ void zt_passage_close(struct zt_passage *p)
     zt_flow_clear(&p->forward);
     zt_flow_clear(&p->backward);
     zt_between_clear(&p->between);
-    zt_mesh_clear(&p->mesh);
+    zt_paint_mesh_clear(&p->mesh);
     free(p);
 }
 
@@ -243,7 +243,7 @@ static void look_up(const struct zt_between *b, float x, float y, float ret[6])
 static void set_node(const struct frame *f, int column, int row)
 {
     struct zt_passage *p = f->p;
-    struct zt_mesh *m = &p->mesh;
+    struct zt_paint_mesh *m = &p->mesh;
     size_t at = (size_t)row * (size_t)m->columns + (size_t)column;
     double zx, zy, lx, ly;
     float r[6];

@@ -47,7 +47,7 @@ static int clamp_int(int v, int low, int high)
     return v < low ? low : v > high ? high : v;
 }
 
-float zt_sample_plane(const float *plane, int width, int height, float x, float y)
+float zt_refine_sample(const float *plane, int width, int height, float x, float y)
 {
     float fx = floorf(x), fy = floorf(y);
     float t[2] = { x - fx, y - fy };
@@ -84,12 +84,12 @@ void zt_refine_normalise(const struct zt_flow_image *image, float *ret, float *s
     size_t n = (size_t)w * (size_t)h;
     float *mean = scratch, *square = scratch + n, *spare = scratch + 2 * n;
 
-    zt_box_mean(image->luma, mean, w, h, WINDOW, spare, pool);
+    zt_smooth_mean(image->luma, mean, w, h, WINDOW, spare, pool);
     for (size_t i = 0; i < n; i++) {
         float d = image->luma[i] - mean[i];
         square[i] = d * d;
     }
-    zt_box_mean(square, square, w, h, WINDOW, spare, pool);
+    zt_smooth_mean(square, square, w, h, WINDOW, spare, pool);
     for (size_t i = 0; i < n; i++) {
         float s = square[i] > 0.0f ? square[i] : 0.0f; /* a running sum may end below 0 */
         ret[i] = (image->luma[i] - mean[i]) / (sqrtf(s) + LEAST_DEVIATION);
@@ -109,7 +109,7 @@ static void warp_rows(void *user, int first, int end)
             float tx = (float)x + r->u[at], ty = (float)y + r->v[at];
             tx = tx < -1.0f ? -1.0f : tx > (float)w ? (float)w : tx;
             ty = ty < -1.0f ? -1.0f : ty > (float)h ? (float)h : ty;
-            float b = zt_sample_plane(r->nb, w, h, tx, ty);
+            float b = zt_refine_sample(r->nb, w, h, tx, ty);
             r->mid[at] = 0.5f * (r->na[at] + b);
             r->diff[at] = b - r->na[at];
             r->du[at] = 0.0f;

@@ -20,6 +20,6 @@ void zt_refine_flow(const struct zt_flow_image *a, const float *na, const float 
                     const float *data, float *u, float *v, float *scratch, struct zt_pool *pool);
 
 /* Samples plane at (x, y), bicubic (Catmull-Rom), clamped to the borders. */
-float zt_sample_plane(const float *plane, int width, int height, float x, float y);
+float zt_refine_sample(const float *plane, int width, int height, float x, float y);
 
 #endif

@@ -181,8 +181,8 @@ static void mean_of_columns(void *user, int first, int end)
     }
 }
 
-void zt_box_mean(const float *from, float *to, int width, int height, int radius, float *scratch,
-                 struct zt_pool *pool)
+void zt_smooth_mean(const float *from, float *to, int width, int height, int radius, float *scratch,
+                    struct zt_pool *pool)
 {
     struct box across = { from, scratch, width, height, radius };
     struct box down = { scratch, to, width, height, radius };

@@ -18,7 +18,7 @@ void zt_smooth_flow(const struct zt_flow_image *guide, float *u, float *v, const
                     float lambda, float sigma, float *scratch, struct zt_pool *pool);
 
 /* Mean over a square of 2 * radius + 1, shrinking at the borders. scratch: width * height. */
-void zt_box_mean(const float *from, float *to, int width, int height, int radius, float *scratch,
-                 struct zt_pool *pool);
+void zt_smooth_mean(const float *from, float *to, int width, int height, int radius, float *scratch,
+                    struct zt_pool *pool);
 
 #endif
