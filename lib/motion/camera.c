@@ -21,41 +21,41 @@
 /* How much of the picture may be cropped to make room for a move. */
 #define CROP_MAX 1.30
 
-/* The nearness that an orbit, a crane and a dolly zoom keep in its place. */
-#define D_SUBJECT 0.85
-
-/* What one move of strength 1 adds up to over a shot. zoom is a logarithm. */
+/*
+ * What one move of strength 1 adds up to over a shot. zoom is a logarithm. dolly is travel inwards
+ * whose effect on the subject's size the zoom undoes.
+ */
 struct amount {
     double zoom, x, y, roll, tx, ty, tz;
-    double shake;
+    double dolly, shake;
 };
 
 /* clang-format off */
 static const struct amount amounts[ZT_MOVE_KINDS] = {
-    /*                             zoom    x      y     roll    tx     ty     tz    shake */
-    [ZT_MOVE_STATIC]         = {  0,      0,     0,    0,     0,     0,     0,     0 },
-    [ZT_MOVE_PUSH_IN]        = {  0.02,   0,     0,    0,     0,     0,     0.23,  0 },
-    [ZT_MOVE_PULL_OUT]       = { -0.02,   0,     0,    0,     0,     0,    -0.26,  0 },
-    [ZT_MOVE_ZOOM_IN]        = {  0.26,   0,     0,    0,     0,     0,     0,     0 },
-    [ZT_MOVE_ZOOM_OUT]       = { -0.26,   0,     0,    0,     0,     0,     0,     0 },
-    [ZT_MOVE_DOLLY_ZOOM_IN]  = { -0.22,   0,     0,    0,     0,     0,     0.24,  0 },
-    [ZT_MOVE_DOLLY_ZOOM_OUT] = {  0.22,   0,     0,    0,     0,     0,    -0.28,  0 },
-    [ZT_MOVE_PAN_LEFT]       = {  0,     -0.24,  0,    0,     0,     0,     0,     0 },
-    [ZT_MOVE_PAN_RIGHT]      = {  0,      0.24,  0,    0,     0,     0,     0,     0 },
-    [ZT_MOVE_TILT_UP]        = {  0,      0,    -0.20, 0,     0,     0,     0,     0 },
-    [ZT_MOVE_TILT_DOWN]      = {  0,      0,     0.20, 0,     0,     0,     0,     0 },
-    [ZT_MOVE_TRUCK_LEFT]     = {  0,      0,     0,    0,    -0.24,  0,     0,     0 },
-    [ZT_MOVE_TRUCK_RIGHT]    = {  0,      0,     0,    0,     0.24,  0,     0,     0 },
-    [ZT_MOVE_PEDESTAL_UP]    = {  0,      0,     0,    0,     0,    -0.20,  0,     0 },
-    [ZT_MOVE_PEDESTAL_DOWN]  = {  0,      0,     0,    0,     0,     0.20,  0,     0 },
-    [ZT_MOVE_ROLL_CW]        = {  0,      0,     0,    0.10,  0,     0,     0,     0 },
-    [ZT_MOVE_ROLL_CCW]       = {  0,      0,     0,   -0.10,  0,     0,     0,     0 },
-    [ZT_MOVE_ORBIT_LEFT]     = {  0.03,   0.27,  0,    0,    -0.32,  0,     0,     0 },
-    [ZT_MOVE_ORBIT_RIGHT]    = {  0.03,  -0.27,  0,    0,     0.32,  0,     0,     0 },
-    [ZT_MOVE_CRANE_UP]       = {  0,      0,     0.08, 0,     0,    -0.28, -0.04,  0 },
-    [ZT_MOVE_CRANE_DOWN]     = {  0,      0,    -0.08, 0,     0,     0.28,  0.04,  0 },
-    [ZT_MOVE_FOLLOW]         = {  0.02,   0,     0,    0,     0,     0,     0.16,  0.35 },
-    [ZT_MOVE_HANDHELD]       = {  0.03,   0,     0,    0,     0,     0,     0.03,  1 },
+    /*                           zoom      x      y   roll     tx     ty     tz  dolly  shake */
+    [ZT_MOVE_STATIC]         = {     0,     0,     0,     0,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_PUSH_IN]        = {  0.02,     0,     0,     0,     0,     0,  0.23,     0,     0 },
+    [ZT_MOVE_PULL_OUT]       = { -0.02,     0,     0,     0,     0,     0, -0.26,     0,     0 },
+    [ZT_MOVE_ZOOM_IN]        = {  0.26,     0,     0,     0,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_ZOOM_OUT]       = { -0.26,     0,     0,     0,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_DOLLY_ZOOM_IN]  = {     0,     0,     0,     0,     0,     0,     0,  0.34,     0 },
+    [ZT_MOVE_DOLLY_ZOOM_OUT] = {     0,     0,     0,     0,     0,     0,     0,  -0.4,     0 },
+    [ZT_MOVE_PAN_LEFT]       = {     0, -0.24,     0,     0,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_PAN_RIGHT]      = {     0,  0.24,     0,     0,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_TILT_UP]        = {     0,     0, -0.20,     0,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_TILT_DOWN]      = {     0,     0,  0.20,     0,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_TRUCK_LEFT]     = {     0,     0,     0,     0, -0.24,     0,     0,     0,     0 },
+    [ZT_MOVE_TRUCK_RIGHT]    = {     0,     0,     0,     0,  0.24,     0,     0,     0,     0 },
+    [ZT_MOVE_PEDESTAL_UP]    = {     0,     0,     0,     0,     0, -0.20,     0,     0,     0 },
+    [ZT_MOVE_PEDESTAL_DOWN]  = {     0,     0,     0,     0,     0,  0.20,     0,     0,     0 },
+    [ZT_MOVE_ROLL_CW]        = {     0,     0,     0,  0.10,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_ROLL_CCW]       = {     0,     0,     0, -0.10,     0,     0,     0,     0,     0 },
+    [ZT_MOVE_ORBIT_LEFT]     = {  0.03,  0.27,     0,     0, -0.32,     0,     0,     0,     0 },
+    [ZT_MOVE_ORBIT_RIGHT]    = {  0.03, -0.27,     0,     0,  0.32,     0,     0,     0,     0 },
+    [ZT_MOVE_CRANE_UP]       = {     0,     0,  0.08,     0,     0, -0.28, -0.04,     0,     0 },
+    [ZT_MOVE_CRANE_DOWN]     = {     0,     0, -0.08,     0,     0,  0.28,  0.04,     0,     0 },
+    [ZT_MOVE_FOLLOW]         = {  0.02,     0,     0,     0,     0,     0,  0.16,     0,  0.35 },
+    [ZT_MOVE_HANDHELD]       = {  0.03,     0,     0,     0,     0,     0,  0.03,     0,     1 },
 };
 /* clang-format on */
 
@@ -104,6 +104,7 @@ static struct amount scaled(const struct amount *a, double k)
                             .tx = a->tx * k,
                             .ty = a->ty * k,
                             .tz = a->tz * k,
+                            .dolly = a->dolly * k,
                             .shake = a->shake * k };
 }
 
@@ -233,7 +234,7 @@ static struct zt_pose pose_at(const struct legs *legs, const struct hand *hand,
 {
     double u = o->frames > 1 ? (double)frame / (o->loop ? o->frames : o->frames - 1) : 0;
     struct zt_pose pose = { .zoom = 1 };
-    double zoom = 0;
+    double zoom = 0, dolly = 0;
 
     for (int i = 0; i < legs->n; i++) {
         const struct leg *leg = &legs->leg[i];
@@ -246,6 +247,7 @@ static struct zt_pose pose_at(const struct legs *legs, const struct hand *hand,
         pose.tx += leg->amount.tx * e;
         pose.ty += leg->amount.ty * e;
         pose.tz += leg->amount.tz * e;
+        dolly += leg->amount.dolly * e;
     }
     if (hand->size > 0) {
         double seconds = u * o->seconds, period = o->loop ? o->seconds : 0, s = hand->size * k;
@@ -255,8 +257,9 @@ static struct zt_pose pose_at(const struct legs *legs, const struct hand *hand,
         pose.tx += s * SHAKE_TRAVEL * shake_at(&hand->tx, seconds, period);
         pose.ty += s * SHAKE_TRAVEL * shake_at(&hand->ty, seconds, period);
     }
-    pose.tz = clamp(pose.tz, -0.8, 0.6);
-    pose.zoom = exp(zoom);
+    dolly = clamp(dolly, -0.6, 0.5);
+    pose.tz = clamp(pose.tz + dolly, -0.8, 0.6);
+    pose.zoom = exp(zoom) * (1 - dolly * ZT_D_SUBJECT);
     return pose;
 }
 
@@ -345,7 +348,7 @@ static double crop_for(const struct legs *legs, const struct hand *hand, const s
     /* A pull-out begins as far in as it goes: its own zoom comes on top of the crop. */
     for (int i = 0; i < legs->n; i++) {
         const struct amount *a = &legs->leg[i].amount;
-        high *= exp(k * fmax(0, -a->zoom)) * (1 + k * fmax(0, -a->tz));
+        high *= exp(k * fmax(0, -a->zoom)) * (1 + k * fmax(0, -a->tz)) * (1 + k * fabs(a->dolly));
     }
     if (!try_path(legs, hand, room, o, k, high, path))
         return 0;

@@ -59,11 +59,11 @@ void zt_plane_pad(struct zt_plane *plane)
 /*
  * Two designs for the response of prefilter times spline, (2 + cos w) / 3, at w = 0, pi/3, 2pi/3
  * and pi; densities between theirs mix them.
- *   interpolating: the inverse of the spline, sqrt 3 (sqrt 3 - 2)^|k|, cut off and normalised
+ *   interpolating: 1, 1, 1, 1 - the inverse of the spline as far as seven taps go
  *   band-limiting: 1, 0.97, 0.41, 0.1 - at density 1.5, flat up to half of what a frame can show
  *                  and as far down at its limit as a good resizer
  */
-static const double interpolating[REACH + 1] = { 1.7566, -0.4707, 0.1261, -0.0337 };
+static const double interpolating[REACH + 1] = { 1.73333, -0.46667, 0.13333, -0.03333 };
 static const double band_limiting[REACH + 1] = { 0.876, 0.175, -0.113, 0 };
 #define BAND_DENSITY 1.5
 
@@ -115,7 +115,7 @@ static void to_yuv(void *user, int first, int end)
 
 /*
  * Down the columns, keeping 6 bits below the sample, then along the row. line holds width +
- * 2 * REACH values. Absolute weights are 3.1 in sum at most: 255 * 2^6 * 2^12 * 3.1^2 < 2^31.
+ * 2 * REACH values. Absolute weights are 3 in sum at most: 255 * 2^6 * 2^12 * 3^2 < 2^31.
  */
 static void filter_row(const struct zt_plane *in, const struct prefilter *f, int y, int32_t *line,
                        uint8_t *out)

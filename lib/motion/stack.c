@@ -30,7 +30,7 @@ struct zt_sheet {
     double depth_scale_x, depth_scale_y; /* grid points for each picture pixel */
     bool opaque;
     struct matte matte[2]; /* luma's, chroma's */
-    struct zt_mesh mesh[2];
+    struct zt_warp_mesh mesh[2];
 };
 
 /* ---- getting ready ------------------------------------------------------------------------- */
@@ -124,8 +124,8 @@ static enum zt_code sheet_init(struct zt_sheet *sheet, const struct zt_layer *la
     ZT_TRY(zt_planes_init(&sheet->planes, &layer->picture, density, pool, err));
     ZT_TRY(take_alpha(sheet, layer, err));
     ZT_TRY(take_depth(sheet, layer, err));
-    ZT_TRY(zt_mesh_init(&sheet->mesh[0], view->width_px, view->height_px, err));
-    return zt_mesh_init(&sheet->mesh[1], view->width_px / 2, view->height_px / 2, err);
+    ZT_TRY(zt_warp_mesh_init(&sheet->mesh[0], view->width_px, view->height_px, err));
+    return zt_warp_mesh_init(&sheet->mesh[1], view->width_px / 2, view->height_px / 2, err);
 }
 
 enum zt_code zt_stack_init(struct zt_stack *stack, const struct zt_layers *layers,
@@ -157,7 +157,7 @@ void zt_stack_clear(struct zt_stack *stack)
         free(sheet->depth.z);
         for (int half = 0; half < 2; half++) {
             matte_clear(&sheet->matte[half]);
-            zt_mesh_clear(&sheet->mesh[half]);
+            zt_warp_mesh_clear(&sheet->mesh[half]);
         }
     }
     free(stack->sheet);
@@ -245,7 +245,7 @@ struct drawing {
 static void place_luma(void *user, int first, int end)
 {
     const struct drawing *d = user;
-    struct zt_mesh *mesh = &d->sheet->mesh[0];
+    struct zt_warp_mesh *mesh = &d->sheet->mesh[0];
     const struct zt_plane *plane = &d->sheet->planes.plane[0];
     const struct zt_room *room = &d->stack->view.room;
 
@@ -255,8 +255,8 @@ static void place_luma(void *user, int first, int end)
             double x, y;
             see(&d->look, d->sheet, column * ZT_CELL + 0.5 - room->width / 2,
                 row * ZT_CELL + 0.5 - room->height / 2, &x, &y);
-            mesh->x[i] = zt_mesh_position(x - 0.5, plane->width);
-            mesh->y[i] = zt_mesh_position(y - 0.5, plane->height);
+            mesh->x[i] = zt_warp_mesh_position(x - 0.5, plane->width);
+            mesh->y[i] = zt_warp_mesh_position(y - 0.5, plane->height);
         }
     }
 }
@@ -268,8 +268,8 @@ static void place_luma(void *user, int first, int end)
  */
 static void place_chroma(struct zt_sheet *sheet)
 {
-    const struct zt_mesh *luma = &sheet->mesh[0];
-    struct zt_mesh *mesh = &sheet->mesh[1];
+    const struct zt_warp_mesh *luma = &sheet->mesh[0];
+    struct zt_warp_mesh *mesh = &sheet->mesh[1];
 
     for (int row = 0; row < mesh->rows; row++) {
         /* The last row has nothing below it: the same step is taken from above. */
@@ -289,7 +289,7 @@ static void place_chroma(struct zt_sheet *sheet)
 static enum cover cover_of(const struct zt_sheet *sheet, int half, int column, int row)
 {
     const struct matte *m = &sheet->matte[half];
-    const struct zt_mesh *mesh = &sheet->mesh[half];
+    const struct zt_warp_mesh *mesh = &sheet->mesh[half];
     size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
     const size_t corner[4] = { i, i + 1, i + (size_t)mesh->columns, i + (size_t)mesh->columns + 1 };
     int32_t low_x = INT32_MAX, high_x = INT32_MIN, low_y = INT32_MAX, high_y = INT32_MIN;

@@ -24,26 +24,26 @@ enum zt_simd zt_simd_choose(void)
     return ZT_SIMD_SCALAR;
 }
 
-enum zt_code zt_mesh_init(struct zt_mesh *mesh, int width, int height, struct zt_err *err)
+enum zt_code zt_warp_mesh_init(struct zt_warp_mesh *mesh, int width, int height, struct zt_err *err)
 {
     void *memory = NULL;
     int columns = (width + ZT_CELL - 1) / ZT_CELL + 1, rows = (height + ZT_CELL - 1) / ZT_CELL + 1;
     size_t n = (size_t)columns * (size_t)rows;
 
     ZT_TRY(zt_try_alloc(n, 2 * sizeof(int32_t), "a mesh", &memory, err));
-    *mesh = (struct zt_mesh){
+    *mesh = (struct zt_warp_mesh){
         .columns = columns, .rows = rows, .x = memory, .y = (int32_t *)memory + n
     };
     return ZT_OK;
 }
 
-void zt_mesh_clear(struct zt_mesh *mesh)
+void zt_warp_mesh_clear(struct zt_warp_mesh *mesh)
 {
     free(mesh->x);
-    *mesh = (struct zt_mesh){ 0 };
+    *mesh = (struct zt_warp_mesh){ 0 };
 }
 
-int32_t zt_mesh_position(double sample, int plane_side)
+int32_t zt_warp_mesh_position(double sample, int plane_side)
 {
     double edge = ZT_PLANE_PAD - 20; /* a vector load reads up to 16 samples past a position */
 
@@ -92,8 +92,8 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
     }
 }
 
-void zt_warp_cell(const struct zt_plane *plane, const struct zt_mesh *mesh, int column, int row,
-                  uint8_t *dst, size_t stride, enum zt_simd simd)
+void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh, int column,
+                  int row, uint8_t *dst, size_t stride, enum zt_simd simd)
 {
     struct zt_warp_corners corners = zt_warp_corners_at(mesh, column, row);
 

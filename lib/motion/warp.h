@@ -22,26 +22,27 @@ enum zt_simd { ZT_SIMD_SCALAR, ZT_SIMD_AVX2, ZT_SIMD_PATHS };
 enum zt_simd zt_simd_choose(void);
 
 /* Positions of the corners, in 1/65536 of a source sample; (0, 0) is the first sample's middle. */
-struct zt_mesh {
+struct zt_warp_mesh {
     int columns, rows; /* corners: cells + 1 */
     int32_t *x, *y;    /* [rows][columns] */
 };
 
 /* A mesh over width x height output samples; positions are zero. */
-enum zt_code zt_mesh_init(struct zt_mesh *mesh, int width, int height, struct zt_err *err);
-void zt_mesh_clear(struct zt_mesh *mesh);
+enum zt_code zt_warp_mesh_init(struct zt_warp_mesh *mesh, int width, int height,
+                               struct zt_err *err);
+void zt_warp_mesh_clear(struct zt_warp_mesh *mesh);
 
 /*
  * A position for a mesh: clamped so that no tap leaves the plane's border. NaN and infinities are
  * our own mistakes.
  */
-int32_t zt_mesh_position(double sample, int plane_side);
+int32_t zt_warp_mesh_position(double sample, int plane_side);
 
 /*
  * Draws the cell (column, row): ZT_CELL x ZT_CELL samples. Every mesh position was made by
- * zt_mesh_position for this plane or a larger one.
+ * zt_warp_mesh_position for this plane or a larger one.
  */
-void zt_warp_cell(const struct zt_plane *plane, const struct zt_mesh *mesh, int column, int row,
-                  uint8_t *dst, size_t stride, enum zt_simd simd);
+void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh, int column,
+                  int row, uint8_t *dst, size_t stride, enum zt_simd simd);
 
 #endif

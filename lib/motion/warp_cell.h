@@ -23,7 +23,7 @@ struct zt_warp_step {
     int32_t x, y, dx, dy;
 };
 
-static inline struct zt_warp_corners zt_warp_corners_at(const struct zt_mesh *mesh, int column,
+static inline struct zt_warp_corners zt_warp_corners_at(const struct zt_warp_mesh *mesh, int column,
                                                         int row)
 {
     const int32_t *x = mesh->x + (size_t)row * (size_t)mesh->columns + (size_t)column;
