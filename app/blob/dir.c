@@ -111,31 +111,29 @@ static int64_t modified_us(const struct stat *st)
     return st->st_mtim.tv_sec * ZT_SECOND_US + st->st_mtim.tv_nsec / 1000;
 }
 
-/* A stream over an open folder; the descriptor stays the caller's. */
-static enum zt_code list_folder(int folder_fd, DIR **ret, struct zt_err *err)
+/* A stream over an open folder, whose descriptor stays the caller's; NULL: errno says why. */
+static DIR *list_folder(int folder_fd)
 {
     int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
-    if (fd < 0)
-        return zt_fail_errno(err, errno, "open folder", NULL);
-    DIR *dir = fdopendir(fd);
-    if (dir == NULL) {
+    if (dir == NULL && fd >= 0) {
         int saved = errno;
         close(fd);
-        return zt_fail_errno(err, saved, "list folder", NULL);
+        errno = saved;
     }
-    *ret = dir;
-    return ZT_OK;
+    return dir;
 }
 
 static enum zt_code empty_tmp(const struct zt_blobs *blobs, struct zt_err *err)
 {
-    auto_dir DIR *dir = NULL;
+    auto_dir DIR *dir = list_folder(blobs->fd[PART_TMP]);
     int64_t now = zt_now_utc_us();
     struct dirent *entry;
     struct stat st;
 
-    ZT_TRY(list_folder(blobs->fd[PART_TMP], &dir, err));
+    if (dir == NULL)
+        return zt_fail_errno(err, errno, "list folder", part_names[PART_TMP]);
     while ((entry = readdir(dir)) != NULL) {
         if (fstatat(blobs->fd[PART_TMP], entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             !S_ISDIR(st.st_mode) && now - modified_us(&st) > TMP_AGE_US)
@@ -214,6 +212,15 @@ static enum zt_code publish(struct zt_blobs *blobs, int fd, const char *base, co
     return ZT_OK;
 }
 
+/* Hands a descriptor on, past its zt_auto_fd. */
+static int take_fd(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 /* Also refuses what is not a plain file: a link, a pipe, a folder. */
 static enum zt_code open_plain(int folder_fd, const char *base, int *ret_fd, struct stat *ret,
                                struct zt_err *err)
@@ -228,8 +235,7 @@ static enum zt_code open_plain(int folder_fd, const char *base, int *ret_fd, str
         return zt_fail_errno(err, errno, "look at file", base);
     if (fd < 0 || !S_ISREG(ret->st_mode))
         return zt_fail(err, ZT_E_CORRUPT, "%s is not a plain file", base);
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = take_fd(&fd);
     return ZT_OK;
 }
 
@@ -335,7 +341,6 @@ enum zt_code zt_blobs_get(struct zt_blobs *blobs, const char *name, struct zt_bu
 enum zt_code zt_blobs_each(struct zt_blobs *blobs, const char *part, zt_blob_fn *fn, void *user,
                            struct zt_err *err)
 {
-    auto_dir DIR *dir = NULL;
     enum part which = PART_ROOT;
     char name[NAME_MAX_BYTES + 1];
     struct dirent *entry;
@@ -343,7 +348,9 @@ enum zt_code zt_blobs_each(struct zt_blobs *blobs, const char *part, zt_blob_fn 
 
     bool known = find_part(part, strlen(part), &which);
     zt_assert(known);
-    ZT_TRY(list_folder(blobs->fd[which], &dir, err));
+    auto_dir DIR *dir = list_folder(blobs->fd[which]);
+    if (dir == NULL)
+        return zt_fail_errno(err, errno, "list folder", part);
     while ((entry = readdir(dir)) != NULL) {
         if (!zt_format(name, sizeof(name), "%s/%s", part, entry->d_name) || !zt_blob_name_ok(name))
             continue; /* not one of ours */

@@ -336,7 +336,7 @@ static void uses_its_indexes(void)
     world_clear(&w);
 }
 
-/* Every move that a statement makes is one that the diagram in task.h has, and says what it does. */
+/* Every move that a statement makes is one that the diagram in task.h has. */
 static void moves_as_the_diagram_says(void)
 {
     char part[64];
@@ -355,7 +355,9 @@ static void moves_as_the_diagram_says(void)
         zt_format(part, sizeof(part), "SET state='%s'", zt_task_state_name(row->to));
         CHECK_HAS("sets", row->sql, part);
         CHECK("leaves some state", row->from != 0);
-        const char *where = strrchr(row->sql, '?') ? strstr(row->sql, " WHERE ") : "";
+        const char *where = strstr(row->sql, " WHERE ");
+        CHECK("has a condition", where != NULL);
+        where = where ? where : "";
         for (int from = 0; from < ZT_TASK_STATES; from++) {
             const char *name = zt_task_state_name((enum zt_task_state)from);
             zt_format(part, sizeof(part), "'%s'", name);
