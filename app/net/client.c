@@ -555,13 +555,13 @@ static enum zt_code next_url(struct zt_client *client, const struct hop *hop, co
     return ZT_OK;
 }
 
-static void fill_answer(const struct hop *hop, struct zt_answer *ret)
+static void fill_answer(CURL *easy, const struct hop *hop, struct zt_answer *ret)
 {
     const char *type = NULL;
 
     ret->status = hop->status;
     ret->retry_after_us = hop->retry_after_us;
-    curl_easy_getinfo(hop->client->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
     for (size_t i = 0; type != NULL && type[i] != '\0' && i + 1 < sizeof(ret->content_type); i++)
         ret->content_type[i] = type[i] >= ' ' && type[i] < 0x7f ? type[i] : '?';
 }
@@ -600,7 +600,7 @@ enum zt_code zt_client_call(struct zt_client *client, const struct zt_call *call
     int64_t start_us = zt_now_mono_us();
     int64_t total_us = call->total_us ? call->total_us : TOTAL_US;
     size_t body_start = body->n;
-    struct hop hop;
+    struct hop hop = { 0 };
 
     zt_assert(is_get || strcmp(call->method, "POST") == 0);
     zt_assert(is_get || call->max_redirects == 0);
@@ -614,7 +614,7 @@ enum zt_code zt_client_call(struct zt_client *client, const struct zt_call *call
         return rc;
     }
     *ret = (struct zt_answer){ .took_us = zt_now_mono_us() - start_us };
-    fill_answer(&hop, ret);
+    fill_answer(client->easy, &hop, ret);
     return ZT_OK;
 }
 

@@ -25,10 +25,11 @@ static enum zt_code join(const char *from, const char *location, struct zt_arena
         curl_url_set(u, CURLUPART_URL, location, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
         curl_url_get(u, CURLUPART_URL, &joined, 0) != CURLUE_OK)
         return zt_fail(err, ZT_E_NET, "redirects to something that is not a URL");
-    *ret = zt_arena_strdup(arena, joined);
+    const char *copy = zt_arena_strdup(arena, joined);
     curl_free(joined);
-    if (*ret == NULL)
+    if (copy == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for a URL");
+    *ret = copy;
     return ZT_OK;
 }
 
@@ -61,9 +62,9 @@ static enum zt_code set_code(struct zt_err *err, enum zt_code code)
 enum zt_code zt_redirect_resolve(const char *from, const char *location, struct zt_arena *arena,
                                  const char **ret, struct zt_err *err)
 {
-    const char *to = NULL;
-    struct zt_url old_url;
-    struct zt_url new_url;
+    const char *to = "";
+    struct zt_url old_url = { 0 };
+    struct zt_url new_url = { 0 };
 
     ZT_TRY(zt_url_read(from, strlen(from), false, arena, &old_url, err));
     enum zt_code rc = check_own_host(location, arena, err);

@@ -97,6 +97,7 @@ static enum zt_code check_name(const char *host, struct zt_err *err)
     size_t label = 0;
     struct in_addr ipv4;
 
+    zt_assert(n > 0);
     if (n > HOST_MAX)
         return zt_fail(err, ZT_E_INVALID,
                        "the host name in the URL is %zu bytes long, the limit "
