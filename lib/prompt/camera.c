@@ -10,45 +10,71 @@
 #define RATE_MIN 0.25f
 #define RATE_MAX 2.5f
 #define NEAR     5 /* items between a verb and its direction */
-#define NO_MOVE  (-1)
 
 /* ---- what a verb means with each direction ------------------------------------------------- */
 
-#define M(kind) ZT_MOVE_##kind
+/* Two letters a move, so that the table can be taken in at a glance. */
+enum {
+    NO = -1, /* none */
+    ST = ZT_MOVE_STATIC,
+    IN = ZT_MOVE_PUSH_IN,
+    BK = ZT_MOVE_PULL_OUT,
+    ZI = ZT_MOVE_ZOOM_IN,
+    ZO = ZT_MOVE_ZOOM_OUT,
+    DI = ZT_MOVE_DOLLY_ZOOM_IN,
+    DO = ZT_MOVE_DOLLY_ZOOM_OUT,
+    PL = ZT_MOVE_PAN_LEFT,
+    PR = ZT_MOVE_PAN_RIGHT,
+    TU = ZT_MOVE_TILT_UP,
+    TD = ZT_MOVE_TILT_DOWN,
+    KL = ZT_MOVE_TRUCK_LEFT,
+    KR = ZT_MOVE_TRUCK_RIGHT,
+    UP = ZT_MOVE_PEDESTAL_UP,
+    DN = ZT_MOVE_PEDESTAL_DOWN,
+    RR = ZT_MOVE_ROLL_CW,
+    RL = ZT_MOVE_ROLL_CCW,
+    OL = ZT_MOVE_ORBIT_LEFT,
+    OR = ZT_MOVE_ORBIT_RIGHT,
+    CU = ZT_MOVE_CRANE_UP,
+    CD = ZT_MOVE_CRANE_DOWN,
+    FO = ZT_MOVE_FOLLOW,
+    HH = ZT_MOVE_HANDHELD,
+};
+
 /* clang-format off */
 /*
  * The first column is the verb alone. A bare pan, truck, orbit goes right, a bare roll clockwise;
  * a bare tilt, pedestal and crane go up: what people mean most often.
  */
 static const signed char moves[ZT_FAMILIES][ZT_DIRS] = {
-    /*                  alone            left            right             up               down               in                out               cw               ccw              around */
-    [ZT_V_PUSH]     = { M(PUSH_IN),      M(TRUCK_LEFT),  M(TRUCK_RIGHT),   M(PEDESTAL_UP),  M(PEDESTAL_DOWN),  M(PUSH_IN),       M(PULL_OUT),      NO_MOVE,         NO_MOVE,         M(PUSH_IN) },
-    [ZT_V_PULL]     = { M(PULL_OUT),     M(TRUCK_LEFT),  M(TRUCK_RIGHT),   M(PEDESTAL_UP),  M(PEDESTAL_DOWN),  M(PUSH_IN),       M(PULL_OUT),      NO_MOVE,         NO_MOVE,         M(PULL_OUT) },
-    [ZT_V_ZOOM]     = { M(ZOOM_IN),      NO_MOVE,        NO_MOVE,          NO_MOVE,         NO_MOVE,           M(ZOOM_IN),       M(ZOOM_OUT),      NO_MOVE,         NO_MOVE,         NO_MOVE },
-    [ZT_V_DOLLY_ZOOM] = { M(DOLLY_ZOOM_IN), NO_MOVE,     NO_MOVE,          NO_MOVE,         NO_MOVE,           M(DOLLY_ZOOM_IN), M(DOLLY_ZOOM_OUT), NO_MOVE,        NO_MOVE,         NO_MOVE },
-    [ZT_V_DOLLY]    = { M(PUSH_IN),      M(TRUCK_LEFT),  M(TRUCK_RIGHT),   M(PEDESTAL_UP),  M(PEDESTAL_DOWN),  M(PUSH_IN),       M(PULL_OUT),      NO_MOVE,         NO_MOVE,         M(ORBIT_RIGHT) },
-    [ZT_V_PAN]      = { M(PAN_RIGHT),    M(PAN_LEFT),    M(PAN_RIGHT),     M(TILT_UP),      M(TILT_DOWN),      M(PAN_RIGHT),     M(PAN_RIGHT),     M(PAN_RIGHT),    M(PAN_LEFT),     M(PAN_RIGHT) },
-    [ZT_V_TILT]     = { M(TILT_UP),      M(ROLL_CCW),    M(ROLL_CW),       M(TILT_UP),      M(TILT_DOWN),      M(TILT_UP),       M(TILT_UP),       M(ROLL_CW),      M(ROLL_CCW),     M(TILT_UP) },
-    [ZT_V_TRUCK]    = { M(TRUCK_RIGHT),  M(TRUCK_LEFT),  M(TRUCK_RIGHT),   M(PEDESTAL_UP),  M(PEDESTAL_DOWN),  M(PUSH_IN),       M(PULL_OUT),      NO_MOVE,         NO_MOVE,         M(ORBIT_RIGHT) },
-    [ZT_V_TRACK]    = { M(FOLLOW),       M(TRUCK_LEFT),  M(TRUCK_RIGHT),   M(PEDESTAL_UP),  M(PEDESTAL_DOWN),  M(PUSH_IN),       M(PULL_OUT),      NO_MOVE,         NO_MOVE,         M(ORBIT_RIGHT) },
-    [ZT_V_PEDESTAL] = { M(PEDESTAL_UP),  NO_MOVE,        NO_MOVE,          M(PEDESTAL_UP),  M(PEDESTAL_DOWN),  NO_MOVE,          NO_MOVE,          NO_MOVE,         NO_MOVE,         NO_MOVE },
-    [ZT_V_CRANE]    = { M(CRANE_UP),     NO_MOVE,        NO_MOVE,          M(CRANE_UP),     M(CRANE_DOWN),     M(CRANE_DOWN),    M(CRANE_UP),      NO_MOVE,         NO_MOVE,         NO_MOVE },
-    [ZT_V_ROLL]     = { M(ROLL_CW),      M(ROLL_CCW),    M(ROLL_CW),       NO_MOVE,         NO_MOVE,           NO_MOVE,          NO_MOVE,          M(ROLL_CW),      M(ROLL_CCW),     M(ROLL_CW) },
-    [ZT_V_ROTATE]   = { M(ROLL_CW),      M(PAN_LEFT),    M(PAN_RIGHT),     M(TILT_UP),      M(TILT_DOWN),      NO_MOVE,          NO_MOVE,          M(ROLL_CW),      M(ROLL_CCW),     M(ORBIT_RIGHT) },
-    [ZT_V_ORBIT]    = { M(ORBIT_RIGHT),  M(ORBIT_LEFT),  M(ORBIT_RIGHT),   M(ORBIT_RIGHT),  M(ORBIT_RIGHT),    M(ORBIT_RIGHT),   M(ORBIT_RIGHT),   M(ORBIT_LEFT),   M(ORBIT_RIGHT),  M(ORBIT_RIGHT) },
-    [ZT_V_FOLLOW]   = { M(FOLLOW),       M(FOLLOW),      M(FOLLOW),        M(FOLLOW),       M(FOLLOW),         M(FOLLOW),        M(FOLLOW),        M(FOLLOW),       M(FOLLOW),       M(FOLLOW) },
-    [ZT_V_HANDHELD] = { M(HANDHELD),     M(HANDHELD),    M(HANDHELD),      M(HANDHELD),     M(HANDHELD),       M(HANDHELD),      M(HANDHELD),      M(HANDHELD),     M(HANDHELD),     M(HANDHELD) },
-    [ZT_V_STATIC]   = { M(STATIC),       M(STATIC),      M(STATIC),        M(STATIC),       M(STATIC),         M(STATIC),        M(STATIC),        M(STATIC),       M(STATIC),       M(STATIC) },
-    [ZT_V_TRAVEL]   = { NO_MOVE,         M(TRUCK_LEFT),  M(TRUCK_RIGHT),   M(PEDESTAL_UP),  M(PEDESTAL_DOWN),  M(PUSH_IN),       M(PULL_OUT),      NO_MOVE,         NO_MOVE,         M(ORBIT_RIGHT) },
-    [ZT_V_FLY]      = { M(PUSH_IN),      M(TRUCK_LEFT),  M(TRUCK_RIGHT),   M(CRANE_UP),     M(CRANE_DOWN),     M(PUSH_IN),       M(PULL_OUT),      NO_MOVE,         NO_MOVE,         M(ORBIT_RIGHT) },
-    [ZT_V_RISE]     = { M(PEDESTAL_UP),  M(PEDESTAL_UP), M(PEDESTAL_UP),   M(PEDESTAL_UP),  NO_MOVE,           M(PEDESTAL_UP),   M(PEDESTAL_UP),   M(PEDESTAL_UP),  M(PEDESTAL_UP),  M(PEDESTAL_UP) },
-    [ZT_V_SINK]     = { M(PEDESTAL_DOWN), M(PEDESTAL_DOWN), M(PEDESTAL_DOWN), NO_MOVE,      M(PEDESTAL_DOWN),  M(PEDESTAL_DOWN), M(PEDESTAL_DOWN), M(PEDESTAL_DOWN), M(PEDESTAL_DOWN), M(PEDESTAL_DOWN) },
-    [ZT_V_WITHDRAW] = { M(PULL_OUT),     M(PULL_OUT),    M(PULL_OUT),      M(PULL_OUT),     M(PULL_OUT),       M(PULL_OUT),      M(PULL_OUT),      NO_MOVE,         NO_MOVE,         M(PULL_OUT) },
-    [ZT_V_ENLARGE]  = { M(ZOOM_IN),      M(ZOOM_IN),     M(ZOOM_IN),       M(ZOOM_IN),      M(ZOOM_IN),        M(ZOOM_IN),       M(ZOOM_IN),       NO_MOVE,         NO_MOVE,         M(ZOOM_IN) },
-    [ZT_V_SHRINK]   = { M(ZOOM_OUT),     M(ZOOM_OUT),    M(ZOOM_OUT),      M(ZOOM_OUT),     M(ZOOM_OUT),       M(ZOOM_OUT),      M(ZOOM_OUT),      NO_MOVE,         NO_MOVE,         M(ZOOM_OUT) },
+    /*                  alone left right up  down in   out  cw  ccw around */
+    [ZT_V_PUSH]         = { IN,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  IN },
+    [ZT_V_PULL]         = { BK,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  BK },
+    [ZT_V_ZOOM]         = { ZI,  NO,  NO,  NO,  NO,  ZI,  ZO,  NO,  NO,  NO },
+    [ZT_V_DOLLY_ZOOM]   = { DI,  NO,  NO,  NO,  NO,  DI,  DO,  NO,  NO,  NO },
+    [ZT_V_DOLLY]        = { IN,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  OR },
+    [ZT_V_PAN]          = { PR,  PL,  PR,  TU,  TD,  PR,  PR,  PR,  PL,  PR },
+    [ZT_V_TILT]         = { TU,  RL,  RR,  TU,  TD,  TU,  TU,  RR,  RL,  TU },
+    [ZT_V_TRUCK]        = { KR,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  OR },
+    [ZT_V_TRACK]        = { FO,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  OR },
+    [ZT_V_TRACKING]     = { FO,  KL,  KR,  FO,  FO,  FO,  FO,  NO,  NO,  FO },
+    [ZT_V_PEDESTAL]     = { UP,  NO,  NO,  UP,  DN,  NO,  NO,  NO,  NO,  NO },
+    [ZT_V_CRANE]        = { CU,  NO,  NO,  CU,  CD,  CU,  CU,  NO,  NO,  NO },
+    [ZT_V_ROLL]         = { RR,  RL,  RR,  NO,  NO,  NO,  NO,  RR,  RL,  RR },
+    [ZT_V_ROTATE]       = { RR,  PL,  PR,  TU,  TD,  NO,  NO,  RR,  RL,  OR },
+    [ZT_V_ORBIT]        = { OR,  OL,  OR,  OR,  OR,  OR,  OR,  OL,  OR,  OR },
+    [ZT_V_FOLLOW]       = { FO,  FO,  FO,  FO,  FO,  FO,  FO,  FO,  FO,  FO },
+    [ZT_V_HANDHELD]     = { HH,  HH,  HH,  HH,  HH,  HH,  HH,  HH,  HH,  HH },
+    [ZT_V_STATIC]       = { ST,  ST,  ST,  ST,  ST,  ST,  ST,  ST,  ST,  ST },
+    [ZT_V_TRAVEL]       = { NO,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  OR },
+    [ZT_V_FLY]          = { IN,  KL,  KR,  CU,  CD,  IN,  BK,  NO,  NO,  OR },
+    [ZT_V_RISE]         = { UP,  UP,  UP,  UP,  NO,  UP,  UP,  UP,  UP,  UP },
+    [ZT_V_SINK]         = { DN,  DN,  DN,  NO,  DN,  DN,  DN,  DN,  DN,  DN },
+    [ZT_V_WITHDRAW]     = { BK,  BK,  BK,  BK,  BK,  BK,  BK,  NO,  NO,  BK },
+    [ZT_V_ENLARGE]      = { ZI,  ZI,  ZI,  ZI,  ZI,  ZI,  ZI,  NO,  NO,  ZI },
+    [ZT_V_SHRINK]       = { ZO,  ZO,  ZO,  ZO,  ZO,  ZO,  ZO,  NO,  NO,  ZO },
 };
 /* clang-format on */
-#undef M
 
 enum actor { NOBODY, CAMERA, OTHER };
 
@@ -67,8 +93,11 @@ struct reader {
     int things;       /* content words since the clause began, or since its last verb */
     bool followed;    /* the clause says that the camera follows: what moves now is the subject */
     bool then, together;
-    int said[ZT_MOVES_MAX]; /* item that each move was read from */
-    enum zt_family family;  /* of the last move, for "... then right" */
+    bool vague[ZT_MOVES_MAX]; /* the direction of each move was supposed, not said */
+    enum zt_family clause;    /* of the last move of this clause, or ZT_FAMILIES */
+    int read_to;              /* items before it are read */
+    int said[ZT_MOVES_MAX];   /* item that each move was read from */
+    enum zt_family family;    /* of the last move, for "... then right" */
 };
 
 static const struct zt_item *item_at(const struct reader *r, int i)
@@ -86,6 +115,7 @@ static void start_clause(struct reader *r)
     r->later = true;
     r->things = 0;
     r->followed = false;
+    r->clause = ZT_FAMILIES;
 }
 
 static void start_sentence(struct reader *r)
@@ -145,17 +175,27 @@ static void read_thing(struct reader *r)
     r->things++;
 }
 
+/* "a camera pans", "a camera pan"; with words between only the first. */
+static bool acts(const struct zt_item *next, bool near)
+{
+    return next->class == ZT_W_VERB && (next->form == ZT_FORM_S || near);
+}
+
 /* Whether the camera noun at i is looked at, held or owned rather than acting. */
 static bool is_object(const struct reader *r, int i)
 {
     for (int j = i - 1; j >= i - 3; j--) {
         const struct zt_item *before = item_at(r, j);
+        if (before->class == ZT_W_OTHER && before->form != ZT_FORM_CHINESE)
+            continue; /* a vintage camera */
         if (before->class != ZT_W_FILLER)
+            return false;
+        if (before->value != ZT_F_A && j < i - 1 && item_at(r, i - 1)->class == ZT_W_OTHER)
             return false;
         if (before->value == ZT_F_AT || before->value == ZT_F_TO || before->value == ZT_F_POSS)
             return true;
         if (before->value == ZT_F_A)
-            return item_at(r, i)->value == ZT_CAM_CAMERA && item_at(r, i + 1)->class != ZT_W_VERB;
+            return item_at(r, i)->value == ZT_CAM_CAMERA && !acts(item_at(r, i + 1), j == i - 1);
     }
     return false;
 }
@@ -171,7 +211,7 @@ static void read_camera_noun(struct reader *r, int i)
         return;
     }
     r->actor = CAMERA;
-    r->aerial = it->value == ZT_CAM_AERIAL;
+    r->aerial = r->aerial || it->value == ZT_CAM_AERIAL;
     r->shot_of = it->value == ZT_CAM_SHOT && it->form != ZT_FORM_CHINESE;
     r->fresh = false;
     r->things = 0;
@@ -219,7 +259,7 @@ static int dir_after(const struct reader *r, int i, bool through)
 static bool turns_or_slides(enum zt_family family)
 {
     return family == ZT_V_PAN || family == ZT_V_TILT || family == ZT_V_TRUCK ||
-           family == ZT_V_ORBIT || family == ZT_V_ROTATE || family == ZT_V_TRACK;
+           family == ZT_V_ORBIT || family == ZT_V_ROTATE;
 }
 
 /* The item that says where the verb at i goes, or -1. */
@@ -248,8 +288,12 @@ static bool named_as_shot(const struct reader *r, int i)
 {
     const struct zt_item *next = item_at(r, i + 1);
 
+    if (next->class == ZT_W_FILLER && next->form == ZT_FORM_CHINESE && next->value == ZT_F_PLAIN)
+        next = item_at(r, i + 2); /* 由远及近的镜头 */
     return (next->class == ZT_W_CAMERA && next->value != ZT_CAM_FRAME) ||
-           next->class == ZT_W_MOVEMENT;
+           next->class == ZT_W_MOVEMENT ||
+           (next->class == ZT_W_VERB && next->form == ZT_FORM_BASE &&
+            ZT_VERB_FAMILY(next->value) == ZT_V_TRAVEL);
 }
 
 static bool after_adjective(const struct reader *r, int i)
@@ -261,13 +305,27 @@ static bool after_adjective(const struct reader *r, int i)
     return before->class == ZT_W_MOD && before->value == 1;
 }
 
-/* The camera is acting: is this verb still its own, and not that of what it shows? */
-static bool is_its_own(const struct reader *r, const struct zt_item *verb)
+/* "a slowly spinning vase" */
+static bool is_attribute(const struct reader *r, int i)
 {
+    const struct zt_item *before = item_at(r, i - 1);
+
+    if (before->class == ZT_W_MOD)
+        before = item_at(r, i - 2);
+    return before->class == ZT_W_FILLER &&
+           (before->value == ZT_F_A || before->value == ZT_F_THE || before->value == ZT_F_POSS);
+}
+
+/* The camera is acting: is this verb still its own, and not that of what it shows? */
+static bool is_its_own(const struct reader *r, int i)
+{
+    const struct zt_item *verb = item_at(r, i);
     enum zt_level level = ZT_VERB_LEVEL(verb->value);
 
     if (r->followed && r->things > 0)
         return level == ZT_TERM && !r->fresh;
+    if (verb->form == ZT_FORM_ING && level == ZT_GENERIC && is_attribute(r, i))
+        return false;
     return !(r->things > 0 && verb->form == ZT_FORM_ING && level != ZT_TERM);
 }
 
@@ -293,19 +351,21 @@ static bool is_cameras(const struct reader *r, int i, bool directed)
     const struct zt_item *next = item_at(r, i + 1);
 
     if (r->actor == CAMERA)
-        return is_its_own(r, verb);
+        return is_its_own(r, i);
     if (named_as_shot(r, i))
         return true;
     if (verb->form == ZT_FORM_CHINESE)
         return is_cameras_in_chinese(r, verb, i, directed);
-    if (level == ZT_GENERIC)
-        return false;
+    if (level == ZT_GENERIC) /* "medium shot, static, ..." */
+        return ZT_VERB_FAMILY(verb->value) == ZT_V_STATIC && r->fresh &&
+               item_at(r, i - 1)->class == ZT_W_PUNCT && next->class == ZT_W_PUNCT;
 
     bool thing = ZT_VERB_NOUN(verb->value) || ZT_VERB_FAMILY(verb->value) == ZT_V_ZOOM;
     bool adjective = after_adjective(r, i);
     if (thing && !directed) { /* a pan, a truck, a zoom lens */
         bool along = next->class == ZT_W_FILLER && next->value == ZT_F_ALONG;
-        if (next->class == ZT_W_OTHER || !(adjective || along || level == ZT_TERM))
+        bool named = next->class == ZT_W_OTHER || next->class == ZT_W_CAMERA;
+        if (named || !(adjective || along || level == ZT_TERM))
             return false;
         if (ZT_VERB_NOUN(verb->value) && !adjective && !along)
             return false;
@@ -313,9 +373,7 @@ static bool is_cameras(const struct reader *r, int i, bool directed)
     if (level == ZT_SEMI && !directed && !adjective && ZT_VERB_FAMILY(verb->value) != ZT_V_STATIC &&
         next->class != ZT_W_FILLER)
         return false;
-    if (r->things == 0 && verb->form != ZT_FORM_S)
-        return r->actor == NOBODY || r->fresh;
-    if (r->actor == NOBODY)
+    if (r->actor == NOBODY || (r->things == 0 && r->fresh && verb->form != ZT_FORM_S))
         return true;
     return adjective || (level == ZT_TERM && verb->form == ZT_FORM_BASE && (directed || !thing));
 }
@@ -329,7 +387,7 @@ static bool undoes(enum zt_move_kind a, enum zt_move_kind b)
            a != b && (a - 1) / 2 == (b - 1) / 2;
 }
 
-static void add_move(struct reader *r, enum zt_move_kind kind, int i, float strength)
+static void add_move(struct reader *r, enum zt_move_kind kind, int i, float strength, bool vague)
 {
     struct zt_shot *shot = r->shot;
     bool clash = false;
@@ -338,6 +396,13 @@ static void add_move(struct reader *r, enum zt_move_kind kind, int i, float stre
         bool last = m == shot->moves - 1;
         if (shot->move[m].kind == kind && !(r->then && !last)) {
             r->said[m] = i;
+            r->vague[m] = r->vague[m] && vague;
+            return;
+        }
+        if (undoes(shot->move[m].kind, kind) && (r->vague[m] || vague) && !r->then) {
+            if (!vague) /* the later word says which way it was */
+                shot->move[m].kind = kind;
+            r->vague[m] = r->vague[m] && vague;
             return;
         }
         clash = clash || (last && undoes(shot->move[m].kind, kind));
@@ -351,6 +416,7 @@ static void add_move(struct reader *r, enum zt_move_kind kind, int i, float stre
         .speed = 1,
         .then = shot->moves > 0 && (clash || (r->then && !steady)),
     };
+    r->vague[shot->moves] = vague;
     r->said[shot->moves++] = i;
     r->then = false;
     r->together = false;
@@ -365,12 +431,44 @@ static enum zt_move_kind as_aerial(const struct reader *r, enum zt_move_kind kin
     return kind;
 }
 
+/*
+ * Whether it is left open which way: a verb that doesn't say, with no direction at item `at` (-1)
+ * or one like "sideways".
+ */
+static bool is_vague(const struct reader *r, enum zt_family family, int at)
+{
+    if (at >= 0)
+        return item_at(r, at)->speed > 0;
+    return turns_or_slides(family) || family == ZT_V_ZOOM || family == ZT_V_DOLLY_ZOOM ||
+           family == ZT_V_DOLLY || family == ZT_V_PEDESTAL || family == ZT_V_CRANE ||
+           family == ZT_V_ROLL;
+}
+
+/* 变焦拉远: the verb behind says which way the zoom goes. */
+static enum zt_dir zoom_dir(struct reader *r, int i)
+{
+    const struct zt_item *next = item_at(r, i + 1);
+
+    if (next->class != ZT_W_VERB || next->form != ZT_FORM_CHINESE)
+        return ZT_D_NONE;
+    int kind = moves[ZT_VERB_FAMILY(next->value)][ZT_D_NONE];
+    bool in = kind == ZT_MOVE_PUSH_IN || kind == ZT_MOVE_ZOOM_IN;
+    bool out = kind == ZT_MOVE_PULL_OUT || kind == ZT_MOVE_ZOOM_OUT;
+    if (in || out)
+        r->read_to = i + 2;
+    return in ? ZT_D_IN : out ? ZT_D_OUT : ZT_D_NONE;
+}
+
 static void read_verb(struct reader *r, int i)
 {
     const struct zt_item *verb = item_at(r, i);
     enum zt_family family = ZT_VERB_FAMILY(verb->value);
     int at = find_dir(r, i);
     enum zt_dir dir = at >= 0 ? (enum zt_dir)item_at(r, at)->value : ZT_D_NONE;
+    if (family == ZT_V_ZOOM && at < 0)
+        dir = zoom_dir(r, i);
+    if (family == ZT_V_ROTATE && r->clause == ZT_V_ORBIT)
+        family = ZT_V_ORBIT; /* 围绕...旋转: one move in two words */
     int kind = moves[family][dir];
 
     if (!is_cameras(r, i, dir != ZT_D_NONE)) {
@@ -383,11 +481,12 @@ static void read_verb(struct reader *r, int i)
     r->told = true;
     if (verb->negated) {
         if (family == ZT_V_TRAVEL && dir == ZT_D_NONE)
-            add_move(r, ZT_MOVE_STATIC, i, 0);
-    } else if (kind != NO_MOVE) {
+            add_move(r, ZT_MOVE_STATIC, i, 0, false);
+    } else if (kind != NO) {
         add_move(r, as_aerial(r, (enum zt_move_kind)kind), i,
-                 at >= 0 ? item_at(r, at)->strength : 0);
-        r->family = family;
+                 at >= 0 ? item_at(r, at)->strength : 0, is_vague(r, family, at));
+        r->family = r->clause = family;
+        r->aerial = r->aerial || family == ZT_V_CRANE; /* "crane shot rising ..." */
     }
     if (r->actor == NOBODY || r->fresh)
         r->actor = CAMERA;
@@ -400,10 +499,13 @@ static void read_movement(struct reader *r, int i)
 {
     const struct zt_item *it = item_at(r, i);
 
-    if (it->negated && (it->value == 1 || r->actor == CAMERA)) {
+    if (!it->negated && it->value == 1) { /* "camera movement: slow push in" */
+        r->actor = CAMERA;
+        r->things = 0;
+    } else if (it->negated && (it->value == 1 || r->actor == CAMERA)) {
         *r->mentioned = true;
         r->told = true;
-        add_move(r, ZT_MOVE_STATIC, i, 0);
+        add_move(r, ZT_MOVE_STATIC, i, 0, false);
     }
     r->fresh = false;
 }
@@ -425,8 +527,8 @@ static void read_dir(struct reader *r, int i)
             break;
     }
     int kind = moves[r->family][it->value];
-    if (kind != NO_MOVE)
-        add_move(r, as_aerial(r, (enum zt_move_kind)kind), i, it->strength);
+    if (kind != NO)
+        add_move(r, as_aerial(r, (enum zt_move_kind)kind), i, it->strength, false);
     r->fresh = false;
 }
 
@@ -451,6 +553,9 @@ static void read_item(struct reader *r, int i)
         break;
     case ZT_W_AND:
     case ZT_W_OR:
+        if (r->actor != OTHER) /* "waves rise and pull back": still theirs */
+            start_clause(r);
+        break;
     case ZT_W_BUT:
         start_clause(r);
         break;
@@ -520,7 +625,7 @@ static int seek_move(const struct reader *r, int i, int step, int *ret)
         bool comma = it->class == ZT_W_PUNCT && (it->value == ',' || it->value == '/');
         bool adjectives = step > 0 && comma && item_at(r, j + 1)->class == ZT_W_MOD;
         if (it->class == ZT_W_VERB || (ends_clause(it) && !adjectives) ||
-            (step > 0 && (it->class == ZT_W_OTHER || it->class == ZT_W_PRONOUN)))
+            (step > 0 && n > 1 && it->class == ZT_W_OTHER) || it->class == ZT_W_PRONOUN)
             return -1;
         /* Behind a thing it still says how the camera moves when it closes the clause. */
         if (step < 0 && it->class == ZT_W_OTHER && !ends_clause(item_at(r, i + 1)))
@@ -534,6 +639,19 @@ static float clamp_rate(float rate)
     return rate < RATE_MIN ? RATE_MIN : rate > RATE_MAX ? RATE_MAX : rate;
 }
 
+/* "a slowly spinning vase", "a fast car", 缓缓行走的女孩: not about the camera. */
+static bool is_of_thing(const struct reader *r, int i)
+{
+    const struct zt_item *mod = item_at(r, i);
+    const struct zt_item *next = item_at(r, i + 1);
+
+    if (next->class == ZT_W_VERB)
+        return move_at(r, i + 1) < 0;
+    if (next->class != ZT_W_OTHER)
+        return false;
+    return (mod->value == 1 || mod->form == ZT_FORM_CHINESE) && move_at(r, i + 2) < 0;
+}
+
 static void bind_modifier(const struct reader *r, int i)
 {
     const struct zt_item *mod = item_at(r, i);
@@ -543,7 +661,7 @@ static void bind_modifier(const struct reader *r, int i)
     int after = seek_move(r, i, 1, &ahead);
     int m = after < 0 || (before >= 0 && back < ahead) ? before : after;
 
-    if (m < 0)
+    if (m < 0 || is_of_thing(r, i))
         return;
     struct zt_move *move = &r->shot->move[m];
     bool very = item_at(r, i - 1)->class == ZT_W_VERY;
@@ -566,9 +684,15 @@ void zt_read_camera(const struct zt_items *items, const struct zt_span *span, st
         .shot = shot,
         .mentioned = mentioned,
         .fresh = true,
+        .clause = ZT_FAMILIES,
     };
     for (int i = span->first; i < span->end; i++)
-        read_item(&r, i);
+        r.aerial = r.aerial ||
+                   (items->item[i].class == ZT_W_CAMERA && items->item[i].value == ZT_CAM_AERIAL);
+    for (int i = span->first; i < span->end; i++) {
+        if (i >= r.read_to)
+            read_item(&r, i);
+    }
     for (int i = span->first; i < span->end; i++) {
         if (items->item[i].class == ZT_W_MOD)
             bind_modifier(&r, i);

@@ -340,11 +340,18 @@ static int add_text(struct lexer *lx, int i)
     return end;
 }
 
+/* The hyphen of "push-in", the underscore of "push_in". */
+static bool is_joint(const struct lexer *lx, int i)
+{
+    return (lx->glyph[i].c == '-' || lx->glyph[i].c == '_') && i > 0 &&
+           is_letter(lx->glyph[i - 1].c) && is_letter(lx->glyph[i + 1].c);
+}
+
 static void cut(struct lexer *lx)
 {
     for (int i = 0; i < lx->count;) {
         uint32_t c = lx->glyph[i].c;
-        if (is_space(c))
+        if (is_space(c) || is_joint(lx, i))
             i++;
         else if (is_digit(c))
             i = add_number(lx, i);

@@ -1,9 +1,8 @@
 /* prompt.c - reading a prompt: lex, negate, cut into shots, read each. And the names. */
 #include "prompt/prompt.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-#include "base/auto.h"
 #include "base/str.h"
 #include "prompt/words.h"
 
@@ -47,8 +46,6 @@ enum zt_code zt_prompt_read(const char *text, size_t n, struct zt_prompt *ret, s
 
     ZT_TRY(check(text, n, err));
     ZT_TRY(zt_lex(text, n, &items, err));
-    zt_auto_free void *mine = items.item;
-
     zt_negate(&items);
     *ret = (struct zt_prompt){ 0 };
     ret->shots = zt_find_shots(&items, span);
@@ -61,6 +58,7 @@ enum zt_code zt_prompt_read(const char *text, size_t n, struct zt_prompt *ret, s
     }
     for (int i = 0; i < items.n; i++)
         ret->loop = ret->loop || (items.item[i].class == ZT_W_LOOP && !items.item[i].negated);
+    free(items.item);
     return ZT_OK;
 }
 

@@ -260,7 +260,9 @@ static struct mark any_mark(const struct zt_items *items, int i, int want)
         if (m.end == i && want > 0)
             m = list_mark(items, i, want);
     }
-    if (m.end == i && item_at(items, i)->class == ZT_W_LIST)
+    /* a list that goes on inside a line: "1) ... 2) ..." */
+    bool on_list = want > 1 && item_at(items, i)->spaced;
+    if (m.end == i && (on_list || item_at(items, i)->class == ZT_W_LIST))
         m = list_mark(items, i, want);
     return m;
 }

@@ -14,7 +14,8 @@ enum zt_word_class {
     ZT_W_FILLER,   /* articles, prepositions, particles: value is enum zt_filler */
     ZT_W_CAMERA,   /* value is enum zt_camera_noun */
     ZT_W_VERB,     /* value is ZT_VERB(...) */
-    ZT_W_DIR,      /* value is enum zt_dir; strength when it says how far */
+    ZT_W_DIR,      /* value is enum zt_dir; strength when it says how far, speed 1 for "sideways":
+                    * along that line, but which way is open */
     ZT_W_MOVEMENT, /* "movement", "运镜": any move at all */
     ZT_W_MOD,      /* how fast, how far; value 1: an adjective ("slow push in") */
     ZT_W_VERY,     /* makes the modifier beside it stronger */
@@ -46,6 +47,7 @@ enum zt_word_class {
 
 enum zt_filler {
     ZT_F_PLAIN,
+    ZT_F_THE,
     ZT_F_A,     /* a, an, 一台: a thing named for the first time */
     ZT_F_POSS,  /* her, his: a thing that belongs to somebody */
     ZT_F_AT,    /* at, toward, 看向: what follows is looked at or gone to */
@@ -73,6 +75,7 @@ enum zt_family {
     ZT_V_TILT,
     ZT_V_TRUCK,
     ZT_V_TRACK,
+    ZT_V_TRACKING, /* "tracking shot": along with something, or sideways */
     ZT_V_PEDESTAL,
     ZT_V_CRANE,
     ZT_V_ROLL,
