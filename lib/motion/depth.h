@@ -30,4 +30,20 @@ enum zt_code zt_depth_estimate(const struct zt_image *picture, struct zt_pool *p
                                struct zt_depth *ret, struct zt_err *err);
 void zt_depth_clear(struct zt_depth *depth);
 
+/* z at (x, y) in grid cells from the grid's corner, interpolated, edges repeated. */
+static inline double zt_depth_at(const struct zt_depth *depth, double x, double y)
+{
+    double right = depth->width - 1, bottom = depth->height - 1;
+
+    x = x - 0.5 < 0 ? 0 : x - 0.5 > right ? right : x - 0.5;
+    y = y - 0.5 < 0 ? 0 : y - 0.5 > bottom ? bottom : y - 0.5;
+    int ix = (int)x, iy = (int)y;
+    int next = ix + 1 < depth->width, below = iy + 1 < depth->height ? depth->width : 0;
+    const float *z = depth->z + (size_t)iy * (size_t)depth->width + (size_t)ix;
+    double fx = x - ix, fy = y - iy;
+    double upper = (double)z[0] + fx * ((double)z[next] - (double)z[0]);
+    double lower = (double)z[below] + fx * ((double)z[below + next] - (double)z[below]);
+    return upper + fy * (lower - upper);
+}
+
 #endif

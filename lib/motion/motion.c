@@ -3,7 +3,8 @@
  *
  *     read the prompt -> divide the frames over its shots -> for each shot:
  *         the camera's path in the room that the picture leaves
- *         the scene: the part of the picture that the path sees, ready for drawing
+ *         the depth of the picture, if the path travels
+ *         the scene: the part of the picture that the path sees, in layers, ready for drawing
  *         for each frame: draw the scene from its pose -> hand it on
  *
  * Nothing here depends on the number of threads or on time.
@@ -20,6 +21,7 @@
 #include "engine/progress.h"
 #include "media/frame.h"
 #include "motion/camera.h"
+#include "motion/depth.h"
 #include "motion/scene.h"
 #include "motion/shots.h"
 #include "prompt/prompt.h"
@@ -75,7 +77,8 @@ struct run {
     struct zt_take take[ZT_SHOTS_MAX];
     int takes;
     struct zt_frame_buf frame;
-    struct zt_pose *path; /* of the current take */
+    struct zt_pose *path;  /* of the current take */
+    struct zt_depth depth; /* of the image, once a path travels */
 };
 
 static void choose_path(struct run *run, int index, const struct zt_room *room)
@@ -100,6 +103,23 @@ static void choose_path(struct run *run, int index, const struct zt_room *room)
     zt_camera_path(take->shot, room, &options, run->path);
 }
 
+/* Whether near and far things move against each other on the current path. */
+static bool travels(const struct run *run, const struct zt_take *take)
+{
+    for (int i = 0; i < take->end - take->first; i++)
+        if (run->path[i].tx != 0 || run->path[i].ty != 0 || run->path[i].tz != 0)
+            return true;
+    return false;
+}
+
+static enum zt_code find_depth(struct run *run, struct zt_err *err)
+{
+    if (run->depth.z != NULL)
+        return ZT_OK;
+    ZT_TRY(zt_meter_stage(&run->meter, "depth", run->meter.to, err));
+    return zt_depth_estimate(run->request->image, run->engine->pool, &run->depth, err);
+}
+
 static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
 {
     const struct zt_take *take = &run->take[index];
@@ -113,6 +133,10 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
 
     ZT_TRY(zt_meter_stage(&run->meter, "prepare", run->meter.to, err));
     choose_path(run, index, &room);
+    if (travels(run, take)) {
+        ZT_TRY(find_depth(run, err));
+        source.depth = &run->depth;
+    }
     ZT_TRY(zt_scene_open(&source, run->path, take->end - take->first, run->engine->pool,
                          run->engine->simd, &scene, err));
     ZT_TRY(zt_meter_stage(&run->meter, "render", 5 + 95 * take->end / frames, err));
@@ -152,6 +176,7 @@ static enum zt_code motion_generate(void *self, const struct zt_request *request
     zt_meter_init(&run->meter, sink);
     enum zt_code rc = render(run, err);
     free(run->path);
+    zt_depth_clear(&run->depth);
     zt_frame_buf_clear(&run->frame);
     return rc;
 }

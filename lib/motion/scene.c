@@ -32,6 +32,14 @@ struct zt_scene {
     struct zt_stack stack;
 };
 
+/* The working picture, and where it lies. */
+struct working {
+    struct zt_image picture;
+    struct zt_crop part; /* of the image */
+    struct zt_view view;
+    double density; /* working pixels for each frame pixel in the widest view */
+};
+
 /* ---- from the image to the working picture ------------------------------------------------- */
 
 /* The rest position: the largest rectangle of the frame's aspect, divided by the take's scale. */
@@ -93,50 +101,81 @@ static int even_side(double side)
     return n < 16 ? 16 : n;
 }
 
-/* Cuts the working picture out of the image; fills the view's scale and origin. */
-static enum zt_code cut_out(const struct zt_scene_source *s, const struct zt_pose *path, int frames,
-                            struct zt_pool *pool, struct zt_view *view, struct zt_image *ret,
-                            double *ret_density, struct zt_err *err)
+/* Takes the working picture out of the image; fills the view's scale and origin. */
+static enum zt_code take_out(const struct zt_scene_source *s, const struct zt_pose *path,
+                             int frames, struct zt_pool *pool, struct working *w,
+                             struct zt_err *err)
 {
-    struct zt_crop rest = rest_position(s), part;
+    struct zt_crop rest = rest_position(s), *part = &w->part;
     double native = rest.w / s->width_px; /* image pixels for each frame pixel at zoom 1 */
     double widest = widest_view(path, frames);
     double wanted = DENSITY / widest;
     double shrink = native > wanted * DENSITY_AS_IS ? wanted / native : 1;
-    struct zt_extent e = zt_camera_extent(path, frames, &view->room);
+    struct zt_extent e = zt_camera_extent(path, frames, &w->view.room);
     double x = rest.x + rest.w / 2, y = rest.y + rest.h / 2;
     void *pixels = NULL;
 
-    whole_pixels(x + e.left * native, x + e.right * native, s->image->width_px, &part.x, &part.w);
-    whole_pixels(y + e.top * native, y + e.bottom * native, s->image->height_px, &part.y, &part.h);
-    int width = even_side(part.w * shrink), height = even_side(part.h * shrink);
+    whole_pixels(x + e.left * native, x + e.right * native, s->image->width_px, &part->x, &part->w);
+    whole_pixels(y + e.top * native, y + e.bottom * native, s->image->height_px, &part->y,
+                 &part->h);
+    int width = even_side(part->w * shrink), height = even_side(part->h * shrink);
     ZT_TRY(zt_try_alloc((size_t)width * 3, (size_t)height, "the working picture", &pixels, err));
-    *ret = (struct zt_image){
+    w->picture = (struct zt_image){
         .width_px = width, .height_px = height, .stride = (size_t)width * 3, .pixels = pixels
     };
-    view->scale_x = native * width / part.w;
-    view->scale_y = native * height / part.h;
-    view->origin_x = (x - part.x) * width / part.w;
-    view->origin_y = (y - part.y) * height / part.h;
-    *ret_density = view->scale_x * widest;
-    return zt_resize_rgb24(s->image, &part, pixels, ret->stride, width, height, pool, err);
+    w->view.scale_x = native * width / part->w;
+    w->view.scale_y = native * height / part->h;
+    w->view.origin_x = (x - part->x) * width / part->w;
+    w->view.origin_y = (y - part->y) * height / part->h;
+    w->density = w->view.scale_x * widest;
+    return zt_resize_rgb24(s->image, part, pixels, w->picture.stride, width, height, pool, err);
+}
+
+/* The depth of the working picture's part of the image, on a grid as fine as the image's. */
+static enum zt_code depth_of_part(const struct zt_scene_source *s, const struct zt_crop *part,
+                                  struct zt_depth *ret, struct zt_err *err)
+{
+    const struct zt_depth *all = s->depth;
+    double across = part->w / s->image->width_px * all->width;
+    double down = part->h / s->image->height_px * all->height;
+    int width = (int)fmax(2, ceil(across)), height = (int)fmax(2, ceil(down));
+    void *z = NULL;
+
+    ZT_TRY(zt_try_alloc((size_t)width * (size_t)height, sizeof(float), "a depth grid", &z, err));
+    *ret = (struct zt_depth){ .width = width, .height = height, .z = z };
+    for (int j = 0; j < height; j++) {
+        double y = part->y / s->image->height_px * all->height + (j + 0.5) * down / height;
+        for (int i = 0; i < width; i++) {
+            double x = part->x / s->image->width_px * all->width + (i + 0.5) * across / width;
+            ret->z[j * width + i] = (float)zt_depth_at(all, x, y);
+        }
+    }
+    return ZT_OK;
+}
+
+/* Layers of the working picture; without depth, the picture alone. */
+static enum zt_code cut(const struct zt_scene_source *s, const struct working *w,
+                        struct zt_pool *pool, struct zt_layers *ret, struct zt_err *err)
+{
+    struct zt_depth depth = { 0 };
+
+    ZT_TRY(depth_of_part(s, &w->part, &depth, err));
+    enum zt_code rc = zt_layers_cut(&w->picture, &depth, pool, ret, err);
+    free(depth.z);
+    return rc;
 }
 
 static enum zt_code prepare(struct zt_scene *scene, const struct zt_scene_source *s,
-                            const struct zt_pose *path, int frames, struct zt_pool *pool,
-                            enum zt_simd simd, struct zt_err *err)
+                            struct working *w, struct zt_pool *pool, enum zt_simd simd,
+                            struct zt_err *err)
 {
-    struct zt_view view = { .width_px = s->width_px,
-                            .height_px = s->height_px,
-                            .room = zt_scene_room(s) };
-    struct zt_layers layers = { .n = 1 }; /* the picture alone, flat */
-    double density;
+    struct zt_layers cuts = { 0 }, alone = { .n = 1, .layer = { { .picture = w->picture } } };
 
-    enum zt_code rc =
-        cut_out(s, path, frames, pool, &view, &layers.layer[0].picture, &density, err);
-    if (rc == ZT_OK)
-        rc = zt_stack_init(&scene->stack, &layers, &view, density, pool, simd, err);
-    free(layers.layer[0].picture.pixels);
+    if (s->depth != NULL)
+        ZT_TRY(cut(s, w, pool, &cuts, err));
+    enum zt_code rc = zt_stack_init(&scene->stack, s->depth != NULL ? &cuts : &alone, &w->view,
+                                    w->density, pool, simd, err);
+    zt_layers_clear(&cuts);
     return rc;
 }
 
@@ -146,7 +185,15 @@ enum zt_code zt_scene_open(const struct zt_scene_source *s, const struct zt_pose
 {
     zt_auto(scene) struct zt_scene *scene = zt_new(struct zt_scene);
 
-    ZT_TRY(prepare(scene, s, path, frames, pool, simd, err));
+    struct working w = {
+        .view = { .width_px = s->width_px, .height_px = s->height_px, .room = zt_scene_room(s) }
+    };
+    enum zt_code rc = take_out(s, path, frames, pool, &w, err);
+    if (rc == ZT_OK)
+        rc = prepare(scene, s, &w, pool, simd, err);
+    free(w.picture.pixels);
+    if (rc != ZT_OK)
+        return rc;
     *ret = zt_take_scene(&scene);
     return ZT_OK;
 }

@@ -2,7 +2,7 @@
  * scene.h - the picture of one shot, prepared for drawing, and its frames.
  *
  *     zt_scene_room(...)      how much picture there is around the view: what camera.h needs
- *     zt_scene_open(...)      cuts out and resamples what the path sees, cuts it into layers
+ *     zt_scene_open(...)      takes out and resamples what the path sees, cuts it into layers
  *     zt_scene_draw(...)      one frame from one pose
  */
 #ifndef ZT_MOTION_SCENE_H
@@ -23,8 +23,9 @@ struct zt_scene;
 /* What a scene is made from; everything is read, nothing is kept. */
 struct zt_scene_source {
     const struct zt_image *image;
-    int width_px, height_px;    /* of the frames: even */
-    const struct zt_take *take; /* scale and focus */
+    int width_px, height_px;      /* of the frames: even */
+    const struct zt_take *take;   /* scale and focus */
+    const struct zt_depth *depth; /* of the whole image; NULL: flat, nothing to cut */
 };
 
 /* The view's rest position in the image, and the room around it. */

@@ -173,15 +173,8 @@ static double nearness(const struct zt_sheet *sheet, double x, double y)
 
     if (g->z == NULL)
         return ZT_D_FLAT;
-    double gx = fmin(fmax(x * sheet->depth_scale_x - 0.5, 0), g->width - 1);
-    double gy = fmin(fmax(y * sheet->depth_scale_y - 0.5, 0), g->height - 1);
-    int ix = (int)gx, iy = (int)gy;
-    int right = ix + 1 < g->width, below = iy + 1 < g->height ? g->width : 0;
-    const float *z = g->z + (size_t)iy * (size_t)g->width + (size_t)ix;
-    double fx = gx - ix, fy = gy - iy;
-    double top = (double)z[0] + fx * ((double)z[right] - (double)z[0]);
-    double bottom = (double)z[below] + fx * ((double)z[below + right] - (double)z[below]);
-    return ZT_D_FAR + (ZT_D_NEAR - ZT_D_FAR) * (top + fy * (bottom - top));
+    return ZT_D_FAR + (ZT_D_NEAR - ZT_D_FAR) *
+                          zt_depth_at(g, x * sheet->depth_scale_x, y * sheet->depth_scale_y);
 }
 
 /* A pose with what does not change over a frame worked out. */
