@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -296,6 +297,7 @@ _Noreturn void zt_jail_main(const char *misbehave)
     close_range(ZT_JAIL_FDS, ~0u, 0);
     if (read_ask(&ask, &bytes, &err) != ZT_OK)
         answer(NULL, &err);
+    tzset(); /* reads its file now: the colour library asks for the date while it decodes */
     uint64_t answer_max = sizeof(struct zt_jail_answer) + 3 * (uint64_t)ask.limits.max_pixels;
     if (give_up_resources(answer_max, &err) != ZT_OK || give_up_calls(&err) != ZT_OK)
         answer(NULL, &err);

@@ -22,9 +22,9 @@ static void pass_crash_points(const struct zt_render *render)
 #ifdef ZT_FAULTS
     char name[64];
 
-    zt_crash_point("render_frame");
-    zt_assert(zt_format(name, sizeof(name), "render_frame_of_seed_%lld",
-                        (long long)render->request->seed));
+    zt_crash_point("render.frame");
+    zt_assert(
+        zt_format(name, sizeof(name), "render.frame.seed_%lld", (long long)render->request->seed));
     zt_crash_point(name);
 #else
     (void)render;
@@ -91,7 +91,7 @@ enum zt_code zt_render(const struct zt_render *r, struct zt_plan *ret, struct zt
         return zt_fail(err, ZT_E_INTERNAL, "the engine made %d frames where %d were planned",
                        s.frames, s.plan.frames);
     ZT_TRY(zt_video_finish(video, err));
-    zt_crash_point("render_finished");
+    zt_crash_point("render.finished");
     *ret = s.plan;
     return ZT_OK;
 }

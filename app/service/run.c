@@ -103,12 +103,12 @@ static enum zt_code read_image(const struct job *job, const char *field, const c
     zt_buf_init(&buf, limits.max_bytes);
     report(job, "fetch");
     enum zt_code rc = read_source(job, source, &buf, err);
-    zt_crash_point("task_fetched");
+    zt_crash_point("worker.fetched");
     if (rc == ZT_OK) {
         report(job, "decode");
         rc = zt_sandbox_decode(buf.data ? buf.data : "", buf.n, &limits, job->run->drain->stop, ret,
                                err);
-        zt_crash_point("task_decoded");
+        zt_crash_point("worker.decoded");
     }
     zt_buf_clear(&buf);
     if (rc != ZT_OK)
@@ -189,7 +189,7 @@ static enum zt_code publish(struct job *job, struct zt_err *err)
         ZT_TRY(zt_blobs_publish(job->run->blobs, job->tmp[i], name, err));
         job->tmp[i][0] = '\0';
         memcpy(job->published[i], name, sizeof(name));
-        zt_crash_point("file_published");
+        zt_crash_point("worker.published");
     }
     return ZT_OK;
 }
@@ -319,7 +319,7 @@ static enum zt_code settle(struct job *job, enum zt_run_end *end, const struct z
         if (rc != ZT_E_BUSY && rc != ZT_E_IO)
             break;
     }
-    zt_crash_point("task_settled");
+    zt_crash_point("worker.settled");
     if (rc == ZT_E_CONFLICT)
         *end = ZT_RUN_LOST;
     if (*end != ZT_RUN_SUCCEEDED)
@@ -350,7 +350,7 @@ enum zt_code zt_run_task(const struct zt_run *run, struct zt_arena *arena,
     if (rc == ZT_OK) {
         generating = true;
         rc = zt_store_start(run->store, &job.lease, run->config->engine, &why);
-        zt_crash_point("task_started");
+        zt_crash_point("worker.started");
     }
     if (rc == ZT_OK)
         rc = generate(&job, &why);

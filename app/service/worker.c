@@ -168,7 +168,7 @@ static enum zt_code work_once(struct worker *w, enum zt_run_end *ret, struct zt_
 
     zt_arena_reset(&w->arena);
     ZT_TRY(zt_store_claim(w->store, &w->arena, w->name, w->config->lease_us, &task, err));
-    zt_crash_point("task_claimed");
+    zt_crash_point("worker.claimed");
     enum zt_code rc = zt_run_task(&run, &w->arena, task, ret, &callback, err);
     if (callback)
         tell(w, ZT_CONTROL_CALLBACK);
