@@ -1,13 +1,324 @@
-/* describe.c - see below. */
+/*
+ * describe.c - the OpenAPI 3.1 document of the HTTP API. What a request may hold comes from the
+ * tables that check requests, so the two cannot disagree; what an answer holds is written out here.
+ */
+#include <stdlib.h>
+#include <string.h>
+
 #include "api/inside.h"
+#include "api/kie.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+
+/* ---- from the tables ----------------------------------------------------------------------- */
+
+static json_t *words_as_enum(const char *const *words)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; words[i] != NULL; i++)
+        json_array_append_new(list, json_string(words[i]));
+    return list;
+}
+
+/* A duration is documented as text; the number is taken as well. */
+static json_t *seconds_schema(const struct zt_field *field, const struct zt_field_rules *rules)
+{
+    json_t *numbers = json_array();
+    json_t *texts = json_array();
+    char text[24];
+    int64_t value;
+
+    for (int64_t s = field->min; s <= field->max; s++) {
+        bool offered = rules->extended_durations;
+        for (int i = 0; !offered && field->words[i] != NULL; i++)
+            offered = zt_parse_int(field->words[i], s, s, &value);
+        if (!offered)
+            continue;
+        zt_format(text, sizeof(text), "%d", (int)s);
+        json_array_append_new(texts, json_string(text));
+        json_array_append_new(numbers, json_integer(s));
+    }
+    return json_pack("{s:[{s:s, s:o}, {s:s, s:o}]}", "anyOf", "type", "string", "enum", texts,
+                     "type", "integer", "enum", numbers);
+}
+
+static json_t *kind_schema(const struct zt_field *field, const struct zt_field_rules *rules)
+{
+    switch (field->kind) {
+    case ZT_FIELD_TEXT:
+        return json_pack("{s:s, s:I, s:I}", "type", "string", "minLength", (json_int_t)field->min,
+                         "maxLength", (json_int_t)field->max);
+    case ZT_FIELD_URL:
+        return json_pack("{s:s, s:s, s:I}", "type", "string", "format", "uri", "maxLength",
+                         (json_int_t)field->max);
+    case ZT_FIELD_IMAGE: /* no maxLength: a data: URL may be as long as its picture */
+        return json_pack("{s:s, s:s}", "type", "string", "format", "uri");
+    case ZT_FIELD_WORD:
+        return json_pack("{s:s, s:o}", "type", "string", "enum", words_as_enum(field->words));
+    case ZT_FIELD_SECONDS:
+        return seconds_schema(field, rules);
+    case ZT_FIELD_INT:
+        return json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum", (json_int_t)field->min,
+                         "maximum", (json_int_t)field->max);
+    case ZT_FIELD_BOOL:
+        return json_pack("{s:s}", "type", "boolean");
+    case ZT_FIELD_OBJECT:
+        return json_pack("{s:s}", "type", "object");
+    }
+    return json_object();
+}
+
+static json_t *fallback_value(const struct zt_field *field)
+{
+    int64_t number = 0;
+
+    if (field->kind == ZT_FIELD_BOOL)
+        return json_boolean(strcmp(field->fallback, "true") == 0);
+    if (field->kind == ZT_FIELD_INT && zt_parse_int(field->fallback, INT64_MIN, INT64_MAX, &number))
+        return json_integer(number);
+    return json_string(field->fallback);
+}
+
+static json_t *field_schema(const struct zt_field *field, const struct zt_field_rules *rules)
+{
+    json_t *schema = kind_schema(field, rules);
+
+    json_object_set_new(schema, "description", json_string(field->about));
+    if (field->fallback != NULL)
+        json_object_set_new(schema, "default", fallback_value(field));
+    return schema;
+}
+
+static json_t *fields_schema(const struct zt_field *fields, size_t fields_n,
+                             const struct zt_field_rules *rules)
+{
+    json_t *properties = json_object();
+    json_t *required = json_array();
+
+    for (size_t i = 0; i < fields_n; i++) {
+        json_object_set_new(properties, fields[i].name, field_schema(&fields[i], rules));
+        if (fields[i].required)
+            json_array_append_new(required, json_string(fields[i].name));
+    }
+    return json_pack("{s:s, s:o, s:o}", "type", "object", "properties", properties, "required",
+                     required);
+}
+
+/* The whole body of a createTask for one model. */
+static json_t *request_schema(const struct zt_kie_model *model, const struct zt_field_rules *rules)
+{
+    size_t n;
+    const struct zt_field *root = zt_kie_root_fields(&n);
+    json_t *schema = fields_schema(root, n, rules);
+    json_t *properties = json_object_get(schema, "properties");
+
+    json_object_set_new(schema, "description", json_string(model->about));
+    json_object_set_new(properties, "model",
+                        json_pack("{s:s, s:s, s:s}", "type", "string", "const", model->name,
+                                  "description", root[0].about));
+    json_object_set_new(properties, "input", fields_schema(model->fields, model->fields_n, rules));
+    return schema;
+}
+
+/* "bytedance/v1-lite-image-to-video" -> "v1-lite-image-to-video" */
+static const char *schema_name(const struct zt_kie_model *model)
+{
+    const char *slash = strrchr(model->name, '/');
+
+    return slash ? slash + 1 : model->name;
+}
+
+static void add_models(json_t *schemas, json_t *one_of, const struct zt_field_rules *rules)
+{
+    const struct zt_kie_model *model;
+
+    for (int i = 0; (model = zt_kie_model(i)) != NULL; i++) {
+        json_object_set_new(schemas, schema_name(model), request_schema(model, rules));
+        json_array_append_new(
+            one_of, json_pack("{s:o}", "$ref",
+                              json_sprintf("#/components/schemas/%s", schema_name(model))));
+    }
+}
+
+/* ---- written out --------------------------------------------------------------------------- */
+
+/* What is the same for every model. %s never appears: the document is parsed, not formatted. */
+static const char skeleton[] =
+    "{\"openapi\":\"3.1.0\","
+    "\"info\":{\"title\":\"zoetrope\",\"version\":\"" ZT_VERSION "\",\"description\":"
+    "\"Turns a still image and a prompt into a video. Every answer is an envelope of code, msg and "
+    "data; code is the HTTP status too, unless the operator chose the compatible mode, where the "
+    "HTTP status is 200.\"},"
+    "\"security\":[{\"key\":[]}],"
+    "\"paths\":{"
+    "\"/api/v1/jobs/createTask\":{\"post\":{\"operationId\":\"createTask\","
+    "\"summary\":\"Accepts a task; it is on disk when the answer says so\","
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/createTask\"}}}},"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"accepted\",\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/created\"}}}},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"413\":{\"$ref\":\"#/components/responses/large\"},"
+    "\"415\":{\"$ref\":\"#/components/responses/type\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
+    "\"429\":{\"$ref\":\"#/components/responses/often\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}},"
+    "\"callbacks\":{\"finished\":{\"{$request.body#/callBackUrl}\":{\"post\":{"
+    "\"summary\":\"Sent once the task succeeded or failed, until a 2xx answers it\","
+    "\"requestBody\":{\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/callback\"}}}},"
+    "\"responses\":{\"200\":{\"description\":\"received\"}}}}}}}},"
+    "\"/api/v1/jobs/recordInfo\":{\"get\":{\"operationId\":\"recordInfo\","
+    "\"summary\":\"How a task of this key is doing\","
+    "\"parameters\":[{\"name\":\"taskId\",\"in\":\"query\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the task\",\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/recordInfo\"}}}},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/unknown\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}},"
+    "\"/files/{token}/{name}\":{\"get\":{\"operationId\":\"file\","
+    "\"summary\":\"A file of a result; ranges, ETag, HEAD; gone once it expired\","
+    "\"security\":[],"
+    "\"parameters\":[{\"name\":\"token\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}},{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the file\",\"content\":{\"video/mp4\":{},\"image/jpeg\":{}}},"
+    "\"206\":{\"description\":\"a part of it\"},\"304\":{\"description\":\"as it was\"},"
+    "\"404\":{\"description\":\"no such file, or expired\"},"
+    "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}},"
+    "\"/healthz\":{\"get\":{\"operationId\":\"healthz\",\"summary\":\"The process answers\","
+    "\"security\":[],\"responses\":{\"200\":{\"description\":\"it does\"}}}},"
+    "\"/readyz\":{\"get\":{\"operationId\":\"readyz\",\"summary\":\"The store can be read\","
+    "\"security\":[],\"responses\":{\"200\":{\"description\":\"it can\"},"
+    "\"503\":{\"description\":\"it cannot; msg says why\"}}}},"
+    "\"/openapi.json\":{\"get\":{\"operationId\":\"openapi\",\"summary\":\"This document\","
+    "\"security\":[],\"responses\":{\"200\":{\"description\":\"OpenAPI 3.1\"}}}}},"
+    "\"components\":{"
+    "\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
+    "\"responses\":{},"
+    "\"schemas\":{"
+    "\"createTask\":{\"oneOf\":[]},"
+    "\"error\":{\"type\":\"object\",\"required\":[\"code\",\"msg\",\"data\"],\"properties\":{"
+    "\"code\":{\"type\":\"integer\"},\"msg\":{\"type\":\"string\"},\"data\":{\"type\":\"null\"}}},"
+    "\"created\":{\"type\":\"object\",\"required\":[\"code\",\"msg\",\"data\"],\"properties\":{"
+    "\"code\":{\"const\":200},\"msg\":{\"const\":\"success\"},\"data\":{\"type\":\"object\","
+    "\"required\":[\"taskId\",\"recordId\"],\"properties\":{\"taskId\":{\"type\":\"string\"},"
+    "\"recordId\":{\"type\":\"string\"}}}}},"
+    "\"recordInfo\":{\"type\":\"object\",\"required\":[\"code\",\"msg\",\"data\"],"
+    "\"properties\":{\"code\":{\"const\":200},\"msg\":{\"const\":\"success\"},"
+    "\"data\":{\"$ref\":\"#/components/schemas/task\"}}},"
+    "\"callback\":{\"type\":\"object\",\"required\":[\"code\",\"msg\",\"taskId\",\"data\"],"
+    "\"properties\":{\"code\":{\"enum\":[200,501]},\"msg\":{\"type\":\"string\"},"
+    "\"taskId\":{\"type\":\"string\"},\"data\":{\"$ref\":\"#/components/schemas/task\"}}},"
+    "\"task\":{\"type\":\"object\",\"properties\":{}}}}}";
+
+static const struct {
+    const char *name;
+    const char *about;
+} refusals[] = {
+    { "malformed", "the request cannot be read: not JSON, or a parameter is missing" },
+    { "denied", "no key, or one that may not be used" },
+    { "large", "the body is too large" },
+    { "type", "Content-Type is not application/json" },
+    { "invalid", "a field is missing or wrong; msg names every one of them" },
+    { "unknown", "there is no such task, or it is another key's" },
+    { "often", "too many requests; Retry-After says when to try again" },
+    { "fault", "our fault; try again later" },
+};
+
+/* The data of recordInfo, in its order. `type` is JSON. */
+static const struct {
+    const char *name, *type, *about;
+} task_keys[] = {
+    { "taskId", "\"string\"", "as createTask gave it" },
+    { "model", "\"string\"", "as asked for" },
+    { "state", "\"string\"", "waiting, queuing, generating, success or fail" },
+    { "param", "\"string\"", "JSON text of the request" },
+    { "resultJson", "\"string\"",
+      "empty before success, then JSON text: resultUrls, posterUrl, lastFrameUrl, engine, seed, "
+      "width, height, frames, fps" },
+    { "failCode", "\"string\"", "empty unless failed" },
+    { "failMsg", "\"string\"", "empty unless failed" },
+    { "costTime", "[\"integer\",\"null\"]", "milliseconds from creation to end; null before" },
+    { "completeTime", "[\"integer\",\"null\"]", "unix milliseconds; null before the end" },
+    { "createTime", "\"integer\"", "unix milliseconds" },
+    { "updateTime", "\"integer\"", "unix milliseconds" },
+    { "progress", "\"integer\"", "0 to 100" },
+    { "stage", "\"string\"", "what the engine is doing; empty before it starts" },
+    { "queuePosition", "[\"integer\",\"null\"]",
+      "tasks that will be started before this one; null once it is started" },
+    { "etaMs", "[\"integer\",\"null\"]", "milliseconds to the end, estimated; null: unknown" },
+    { "creditsConsumed", "\"number\"", "always 0" },
+    { "engine", "\"string\"", "which engine works, or worked, on it" },
+    { "recordId", "\"string\"", "equal to taskId" },
+};
+
+static void add_refusals(json_t *responses)
+{
+    for (size_t i = 0; i < ZT_COUNT(refusals); i++)
+        json_object_set_new(responses, refusals[i].name,
+                            json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", refusals[i].about,
+                                      "content", "application/json", "schema", "$ref",
+                                      "#/components/schemas/error"));
+}
+
+static void add_task_keys(json_t *task)
+{
+    json_t *properties = json_object_get(task, "properties");
+    json_t *required = json_array();
+
+    for (size_t i = 0; i < ZT_COUNT(task_keys); i++) {
+        json_t *type = json_loads(task_keys[i].type, JSON_DECODE_ANY, NULL);
+        json_object_set_new(
+            properties, task_keys[i].name,
+            json_pack("{s:o, s:s}", "type", type, "description", task_keys[i].about));
+        json_array_append_new(required, json_string(task_keys[i].name));
+    }
+    json_object_set_new(task, "required", required);
+}
+
+static char *describe(struct zt_arena *arena, const char *public_url,
+                      const struct zt_field_rules *rules)
+{
+    json_t *root = json_loads(skeleton, JSON_REJECT_DUPLICATES, NULL);
+
+    zt_assert(root != NULL); /* our own text */
+    json_t *components = json_object_get(root, "components");
+    json_t *schemas = json_object_get(components, "schemas");
+    add_refusals(json_object_get(components, "responses"));
+    add_task_keys(json_object_get(schemas, "task"));
+    add_models(schemas, json_object_get(json_object_get(schemas, "createTask"), "oneOf"), rules);
+    if (public_url != NULL && public_url[0] != '\0')
+        json_object_set_new(root, "servers", json_pack("[{s:s}]", "url", public_url));
+    char *text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    char *copy = zt_arena_strdup(arena, text);
+    free(text);
+    return copy;
+}
+
 char *zt_api_describe(struct zt_arena *arena, const char *public_url)
 {
-    (void)public_url;
-    return zt_arena_strdup(arena, "{}");
+    return describe(arena, public_url, &(struct zt_field_rules){ 0 });
 }
+
 void zt_api_openapi(struct zt_http_req *req, void *user)
 {
     struct zt_api *api = user;
-    const char *text = zt_api_describe(zt_http_arena(req), api->public_url);
-    zt_http_reply(req, 200, "application/json;charset=UTF-8", text, __builtin_strlen(text));
+    const struct zt_field_rules rules = { .extended_durations = api->options.extended_durations };
+
+    const char *text = describe(zt_http_arena(req), api->public_url, &rules);
+    if (text == NULL) {
+        zt_api_reply(api, req, 500, ZT_API_EXCEPTION, NULL);
+        return;
+    }
+    zt_http_reply(req, 200, ZT_API_JSON, text, strlen(text));
 }

@@ -264,7 +264,7 @@ static void read_seconds(const struct reading *r)
     const char *text = json_string_value(r->value);
     int64_t seconds;
 
-    bool ok = text ? zt_parse_int(text, r->field->min, r->field->max, &seconds)
+    bool ok = text ? text[0] != '0' && zt_parse_int(text, r->field->min, r->field->max, &seconds)
                    : whole_number(r->value, r->field->min, r->field->max, &seconds);
     if (!ok || (!r->rules->extended_durations && !is_offered(r->field, seconds))) {
         wrong(r);

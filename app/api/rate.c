@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-#define BUCKETS 1024
+#define BUCKETS     1024
+#define FIRST_TIMES 32
 
 struct entry {
     struct entry *next;
@@ -15,7 +16,8 @@ struct entry {
     int64_t last_us;
     int n;          /* admissions kept, at most max */
     int at;         /* where the next one goes: over the oldest, once there are max */
-    int64_t *times; /* [max], a ring */
+    int cap;        /* of times: grows up to max */
+    int64_t *times; /* [cap], a ring once cap is max */
 };
 
 struct zt_rate {
@@ -110,11 +112,25 @@ static struct entry *find_or_add(struct zt_rate *rate, int64_t key, int64_t now_
         make_room(rate, now_us);
     entry = zt_new(struct entry);
     entry->key = key;
-    entry->times = zt_new_array(int64_t, (size_t)rate->max);
     entry->next = *bucket_of(rate, key);
     *bucket_of(rate, key) = entry;
     rate->keys++;
     return entry;
+}
+
+/* Before the ring has gone round: times are 0 ... n-1, in order. */
+static void grow(struct entry *entry, int max)
+{
+    int cap = entry->cap ? entry->cap * 2 : FIRST_TIMES;
+
+    if (cap > max)
+        cap = max;
+    int64_t *times = zt_new_array(int64_t, (size_t)cap);
+    for (int i = 0; i < entry->n; i++)
+        times[i] = entry->times[i];
+    free(entry->times);
+    entry->times = times;
+    entry->cap = cap;
 }
 
 bool zt_rate_admit(struct zt_rate *rate, int64_t key, int64_t now_us, int64_t *ret_wait_us)
@@ -129,6 +145,8 @@ bool zt_rate_admit(struct zt_rate *rate, int64_t key, int64_t now_us, int64_t *r
             return false;
         }
     }
+    if (entry->at == entry->cap)
+        grow(entry, rate->max);
     entry->times[entry->at] = now_us;
     entry->at = (entry->at + 1) % rate->max;
     if (entry->n < rate->max)
