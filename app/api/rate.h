@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 #define ZT_RATE_KEYS 4096
-#define ZT_RATE_MAX  10000 /* a larger max counts as this one */
+#define ZT_RATE_MAX  1000000 /* a larger max counts as this one */
 
 struct zt_rate;
 
