@@ -70,18 +70,15 @@ struct legs {
     struct leg leg[ZT_MOVES_MAX];
 };
 
-/*
- * 0 -> 1 with zero speed and zero acceleration at both ends and constant speed in the middle: the
- * speed rises and falls as 3x^2 - 2x^3 over RAMP.
- */
-static double ease(double u)
+/* The speed rises and falls as 3x^2 - 2x^3 over RAMP. */
+double zt_ease(double u)
 {
     if (u <= 0)
         return 0;
     if (u >= 1)
         return 1;
     if (u > 0.5)
-        return 1 - ease(1 - u);
+        return 1 - zt_ease(1 - u);
     double full = 1 / (1 - RAMP);
     if (u >= RAMP)
         return full * (u - RAMP / 2);
@@ -239,7 +236,7 @@ static struct zt_pose pose_at(const struct legs *legs, const struct hand *hand,
     for (int i = 0; i < legs->n; i++) {
         const struct leg *leg = &legs->leg[i];
         double at = (u - leg->from) / (leg->to - leg->from);
-        double e = k * (o->loop ? swing(u) : ease(at));
+        double e = k * (o->loop ? swing(u) : zt_ease(at));
         zoom += leg->amount.zoom * e;
         pose.x += leg->amount.x * e;
         pose.y += leg->amount.y * e;

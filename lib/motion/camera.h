@@ -56,6 +56,12 @@ struct zt_path_options {
 void zt_camera_path(const struct zt_shot *shot, const struct zt_room *room,
                     const struct zt_path_options *options, struct zt_pose *path);
 
+/*
+ * 0 ... 1 -> 0 ... 1 with zero speed and zero acceleration at both ends and constant speed in the
+ * middle; outside, 0 and 1.
+ */
+double zt_ease(double u);
+
 /* The map above, in frame pixels at zoom 1: (*px, *py) is what (ox, oy) sees at nearness d. */
 void zt_camera_see(const struct zt_pose *pose, const struct zt_room *room, double ox, double oy,
                    double d, double *px, double *py);

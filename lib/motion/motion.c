@@ -7,6 +7,7 @@
  *         the scene: the part of the picture that the path sees, in layers, ready for drawing
  *         for each frame: draw the scene from its pose -> hand it on
  *
+ * With an end image there is one shot, and the passage from picture to picture is its motion.
  * Nothing here depends on the number of threads or on time.
  */
 #include "motion/motion.h"
@@ -20,8 +21,10 @@
 #include "engine/plan.h"
 #include "engine/progress.h"
 #include "media/frame.h"
+#include "media/resize.h"
 #include "motion/camera.h"
 #include "motion/depth.h"
+#include "motion/passage.h"
 #include "motion/scene.h"
 #include "motion/shots.h"
 #include "prompt/prompt.h"
@@ -149,6 +152,69 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
     return ZT_OK;
 }
 
+/* ---- with an end image --------------------------------------------------------------------- */
+
+static int tick(void *user, int percent)
+{
+    struct run *run = user;
+
+    return zt_meter_step(&run->meter, percent, 100, NULL) != ZT_OK;
+}
+
+/* The centre crop of a picture at the size of the frames; the caller frees its pixels. */
+static enum zt_code fit(struct run *run, const struct zt_image *image, struct zt_image *ret,
+                        struct zt_err *err)
+{
+    int width = run->plan->width_px, height = run->plan->height_px;
+    struct zt_crop crop = zt_crop_to_aspect(image, width, height);
+    void *pixels = NULL;
+
+    ZT_TRY(zt_try_alloc((size_t)width * 3, (size_t)height, "a fitted picture", &pixels, err));
+    *ret = (struct zt_image){
+        .width_px = width, .height_px = height, .stride = (size_t)width * 3, .pixels = pixels
+    };
+    return zt_resize_rgb24(image, &crop, pixels, ret->stride, width, height, run->engine->pool,
+                           err);
+}
+
+static enum zt_code open_passage(struct run *run, struct zt_passage **ret, struct zt_err *err)
+{
+    struct zt_image first = { 0 }, last = { 0 };
+
+    enum zt_code rc = fit(run, run->request->image, &first, err);
+    if (rc == ZT_OK)
+        rc = fit(run, run->request->end_image, &last, err);
+    if (rc == ZT_OK)
+        rc = zt_passage_open(&first, &last, run->engine->pool, tick, run, ret, err);
+    free(first.pixels);
+    free(last.pixels);
+    return rc;
+}
+
+static enum zt_code render_passage(struct run *run, struct zt_err *err)
+{
+    zt_auto(passage) struct zt_passage *passage = NULL;
+    struct zt_passage_target target = { .format = run->plan->pixels };
+    int n = run->plan->frames;
+
+    for (int i = 0; i < 3; i++) {
+        target.plane[i] = run->frame.plane[i];
+        target.stride[i] = run->frame.view.stride[i];
+    }
+    ZT_TRY(zt_meter_stage(&run->meter, "flow", 30, err));
+    ZT_TRY(open_passage(run, &passage, err));
+    ZT_TRY(zt_meter_stage(&run->meter, "render", 100, err));
+    for (int i = 0; i < n; i++) {
+        zt_crash_point("motion.frame");
+        ZT_TRY(zt_passage_frame(passage, (float)zt_ease((double)i / (n - 1)), &target, err));
+        ZT_TRY(zt_meter_frame(&run->meter, &run->frame.view, i, err));
+        ZT_TRY(zt_meter_step(&run->meter, i + 1, n, err));
+    }
+    return ZT_OK;
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
 static enum zt_code render(struct run *run, struct zt_err *err)
 {
     const struct zt_request *request = run->request;
@@ -159,6 +225,8 @@ static enum zt_code render(struct run *run, struct zt_err *err)
     run->path = zt_new_array(struct zt_pose, (size_t)run->plan->frames);
     ZT_TRY(zt_frame_buf_init(&run->frame, run->plan->pixels, run->plan->width_px,
                              run->plan->height_px, err));
+    if (request->end_image != NULL)
+        return render_passage(run, err);
     for (int i = 0; i < run->takes; i++)
         ZT_TRY(render_take(run, i, err));
     return ZT_OK;
