@@ -14,148 +14,11 @@
 #include "motion/refine.h"
 #include "motion/smooth.h"
 
-#define GRAIN  8
-#define PLANES 4
-
-/* ---- pictures ------------------------------------------------------------------------------ */
-
-enum zt_code zt_flow_image_init(struct zt_flow_image *image, int width, int height,
-                                struct zt_err *err)
-{
-    size_t n = (size_t)width * (size_t)height;
-    void *block = NULL;
-
-    ZT_TRY(zt_try_alloc(n, PLANES * sizeof(float), "a picture to match", &block, err));
-    image->width = width;
-    image->height = height;
-    image->luma = block;
-    image->blue = image->luma + n;
-    image->red = image->blue + n;
-    image->seen = image->red + n;
-    return ZT_OK;
-}
-
-void zt_flow_image_clear(struct zt_flow_image *image)
-{
-    free(image->luma);
-    *image = (struct zt_flow_image){ 0 };
-}
-
-void zt_flow_clear(struct zt_flow *flow)
-{
-    free(flow->u);
-    *flow = (struct zt_flow){ 0 };
-}
-
-struct shrink {
-    const struct zt_image *from;
-    struct zt_flow_image *to;
-};
-
-/* The share of pixel i of n that lies within [low, high). */
-static float overlap(int i, double low, double high)
-{
-    double a = low > (double)i ? low : (double)i;
-    double b = high < (double)i + 1.0 ? high : (double)i + 1.0;
-    return b > a ? (float)(b - a) : 0.0f;
-}
-
-static void shrink_pixel(const struct shrink *s, int x, int y)
-{
-    double kx = (double)s->from->width_px / s->to->width;
-    double ky = (double)s->from->height_px / s->to->height;
-    int left = (int)(x * kx), right = (int)ceil((x + 1) * kx);
-    int top = (int)(y * ky), bottom = (int)ceil((y + 1) * ky);
-    size_t at = (size_t)y * (size_t)s->to->width + (size_t)x;
-    float sum[3] = { 0 }, weight = 0.0f;
-
-    right = right > s->from->width_px ? s->from->width_px : right;
-    bottom = bottom > s->from->height_px ? s->from->height_px : bottom;
-    for (int j = top; j < bottom; j++) {
-        const uint8_t *row = s->from->pixels + (size_t)j * s->from->stride;
-        float wy = overlap(j, y * ky, (y + 1) * ky);
-        for (int i = left; i < right; i++) {
-            float w = wy * overlap(i, x * kx, (x + 1) * kx);
-            for (int c = 0; c < 3; c++)
-                sum[c] += w * (float)row[3 * i + c];
-            weight += w;
-        }
-    }
-    float scale = 1.0f / (255.0f * weight);
-    float red = sum[0] * scale, green = sum[1] * scale, blue = sum[2] * scale;
-    float luma = 0.299f * red + 0.587f * green + 0.114f * blue;
-    s->to->luma[at] = luma;
-    s->to->blue[at] = blue - luma;
-    s->to->red[at] = red - luma;
-    s->to->seen[at] = 1.0f;
-}
-
-static void shrink_rows(void *user, int first, int end)
-{
-    const struct shrink *s = user;
-
-    for (int y = first; y < end; y++)
-        for (int x = 0; x < s->to->width; x++)
-            shrink_pixel(s, x, y);
-}
-
-void zt_flow_image_shrink(const struct zt_image *from, struct zt_flow_image *ret,
-                          struct zt_pool *pool)
-{
-    struct shrink s = { from, ret };
-
-    zt_pool_for(pool, ret->height, GRAIN, shrink_rows, &s);
-}
-
-struct warp {
-    const struct zt_flow_image *from;
-    const struct zt_similarity *map;
-    struct zt_flow_image *to;
-};
+#define GRAIN 8
 
 static float clamped(float v, float low, float high)
 {
     return v < low ? low : v > high ? high : v;
-}
-
-static void warp_rows(void *user, int first, int end)
-{
-    const struct warp *p = user;
-    int w = p->to->width, h = p->to->height;
-
-    for (int y = first; y < end; y++) {
-        for (int x = 0; x < w; x++) {
-            size_t at = (size_t)y * (size_t)w + (size_t)x;
-            double sx, sy;
-            zt_similarity_apply(p->map, (double)x, (double)y, &sx, &sy);
-            float fx = (float)sx, fy = (float)sy;
-            bool inside =
-                fx >= -0.5f && fy >= -0.5f && fx <= (float)w - 0.5f && fy <= (float)h - 0.5f;
-            fx = clamped(fx, 0.0f, (float)(w - 1));
-            fy = clamped(fy, 0.0f, (float)(h - 1));
-            p->to->luma[at] = zt_refine_sample(p->from->luma, w, h, fx, fy);
-            p->to->blue[at] = zt_refine_sample(p->from->blue, w, h, fx, fy);
-            p->to->red[at] = zt_refine_sample(p->from->red, w, h, fx, fy);
-            p->to->seen[at] = inside ? 1.0f : 0.0f;
-        }
-    }
-}
-
-void zt_flow_image_warp(const struct zt_flow_image *from, const struct zt_similarity *s,
-                        struct zt_flow_image *ret, struct zt_pool *pool)
-{
-    struct warp p = { from, s, ret };
-
-    zt_pool_for(pool, ret->height, GRAIN, warp_rows, &p);
-}
-
-static enum zt_code tick(const struct zt_flow_run *run, int step, int steps, struct zt_err *err)
-{
-    int percent = run->from + (run->to - run->from) * step / steps;
-
-    if (run->tick != NULL && run->tick(run->user, percent) != 0)
-        return zt_fail(err, ZT_E_CANCELLED, "comparing the two pictures was cancelled");
-    return ZT_OK;
 }
 
 /* ---- from matches to a flow ---------------------------------------------------------------- */
@@ -334,6 +197,12 @@ static void fill_doubtful(struct direction *d, struct zt_pool *pool)
 
 /* ---- public -------------------------------------------------------------------------------- */
 
+void zt_flow_clear(struct zt_flow *flow)
+{
+    free(flow->u);
+    *flow = (struct zt_flow){ 0 };
+}
+
 static enum zt_code flow_init(struct zt_flow *flow, int width, int height, struct zt_err *err)
 {
     size_t n = (size_t)width * (size_t)height;
@@ -344,107 +213,23 @@ static enum zt_code flow_init(struct zt_flow *flow, int width, int height, struc
     return ZT_OK;
 }
 
-struct matcher {
-    struct zt_pyramid a, b;
-    struct zt_match *ab, *ba, *scratch; /* one allocation */
-};
-
-static void matcher_clear(struct matcher *m)
-{
-    zt_pyramid_clear(&m->a);
-    zt_pyramid_clear(&m->b);
-    free(m->ab);
-    m->ab = NULL;
-}
-
-static enum zt_code match_both(struct matcher *m, const struct zt_flow_image *a,
-                               const struct zt_flow_image *b, int finest,
-                               const struct zt_flow_run *run, struct zt_err *err)
-{
-    size_t n = (size_t)a->width * (size_t)a->height;
-
-    ZT_TRY(zt_pyramid_init(&m->a, a, run->pool, err));
-    ZT_TRY(zt_pyramid_init(&m->b, b, run->pool, err));
-    ZT_TRY(tick(run, 1, 10, err));
-    ZT_TRY(zt_try_alloc(n, 3 * sizeof(*m->ab), "picture matches", (void **)&m->ab, err));
-    m->ba = m->ab + n;
-    m->scratch = m->ba + n;
-    if (finest > m->a.levels - 1)
-        finest = m->a.levels - 1;
-    zt_match_pyramids(&m->a, &m->b, finest, run->pool, m->ab, m->scratch);
-    ZT_TRY(tick(run, 2, 10, err));
-    zt_match_pyramids(&m->b, &m->a, finest, run->pool, m->ba, m->scratch);
-    return tick(run, 3, 10, err);
-}
-
-/* Pairs of level `finest` that point at each other, on every second pixel, at full size. */
-static size_t mutual_pairs(const struct matcher *m, int finest, struct zt_point_pair *ret)
-{
-    const struct zt_flow_image *a = &m->a.image[finest], *b = &m->b.image[finest];
-    float scale = (float)(1 << finest), shift = 0.5f * (scale - 1.0f);
-    size_t n = 0;
-
-    for (int y = 0; y < a->height; y += 2) {
-        for (int x = 0; x < a->width; x += 2) {
-            size_t at = (size_t)y * (size_t)a->width + (size_t)x;
-            const struct zt_match *t = &m->ab[at];
-            size_t to = (size_t)t->y * (size_t)a->width + (size_t)t->x;
-            int ex = m->ba[to].x - x, ey = m->ba[to].y - y;
-            if (ex * ex + ey * ey > 2 || a->seen[at] < 0.5f || b->seen[to] < 0.5f)
-                continue;
-            ret[n++] =
-                (struct zt_point_pair){ scale * (float)x + shift, scale * (float)y + shift,
-                                        scale * (float)t->x + shift, scale * (float)t->y + shift };
-        }
-    }
-    return n;
-}
-
-enum zt_code zt_flow_similarity(const struct zt_flow_image *a, const struct zt_flow_image *b,
-                                const struct zt_flow_run *run, struct zt_similarity *ret,
-                                double *ret_share, struct zt_err *err)
-{
-    size_t n = (size_t)a->width * (size_t)a->height;
-    zt_auto_free struct zt_point_pair *pairs = NULL;
-    struct matcher m = { 0 };
-
-    *ret = ZT_SIMILARITY_NONE;
-    *ret_share = 0.0;
-    ZT_TRY(zt_try_alloc(n, sizeof(*pairs), "point pairs", (void **)&pairs, err));
-    enum zt_code rc = match_both(&m, a, b, 1, run, err);
-    if (rc == ZT_OK) {
-        int finest = m.a.levels > 1 ? 1 : 0;
-        size_t all = (size_t)m.a.image[finest].width * (size_t)m.a.image[finest].height / 4;
-        size_t count = mutual_pairs(&m, finest, pairs);
-        struct zt_similarity s;
-        size_t follow = zt_similarity_fit(pairs, count, 3.0, &s);
-        /* Chance alone makes a few pairs agree; a real motion carries a good part of them. */
-        if (follow * 4 >= count && follow * 16 >= all) {
-            *ret = s;
-            *ret_share = (double)follow / (double)count;
-        }
-    }
-    matcher_clear(&m);
-    return rc;
-}
-
 static enum zt_code refine_both(struct direction *d, const struct zt_flow_run *run, float *scratch,
                                 struct zt_err *err)
 {
     for (int i = 0; i < 2; i++) {
         zt_pool_for(run->pool, d[i].a->height, GRAIN, weigh_evidence, &d[i]);
-        ZT_TRY(tick(run, 5 + 2 * i, 10, err));
+        ZT_TRY(zt_flow_tick(run, 5 + 2 * i, 10, err));
     }
     for (int i = 0; i < 2; i++) {
         zt_refine_flow(d[i].a, d[i].na, d[i].nb, d[i].data, d[i].flow->u, d[i].flow->v, scratch,
                        run->pool);
-        ZT_TRY(tick(run, 6 + 2 * i, 10, err));
+        ZT_TRY(zt_flow_tick(run, 6 + 2 * i, 10, err));
     }
     return ZT_OK;
 }
 
 /* From the matches to the finished flows; `block` holds 4 + ZT_REFINE_SCRATCH planes. */
-static enum zt_code finish(const struct matcher *m, const struct zt_flow_image *a,
+static enum zt_code finish(const struct zt_matcher *m, const struct zt_flow_image *a,
                            const struct zt_flow_image *b, const struct zt_flow_run *run,
                            struct zt_flow *ab, struct zt_flow *ba, float *block, struct zt_err *err)
 {
@@ -468,7 +253,7 @@ static enum zt_code finish(const struct matcher *m, const struct zt_flow_image *
         judge(&d[i], run->pool);
     for (int i = 0; i < 2; i++)
         fill_doubtful(&d[i], run->pool);
-    return tick(run, 10, 10, err);
+    return zt_flow_tick(run, 10, 10, err);
 }
 
 enum zt_code zt_flow_between(const struct zt_flow_image *a, const struct zt_flow_image *b,
@@ -476,12 +261,12 @@ enum zt_code zt_flow_between(const struct zt_flow_image *a, const struct zt_flow
                              struct zt_flow *ret_ba, struct zt_err *err)
 {
     size_t n = (size_t)a->width * (size_t)a->height;
-    struct matcher m = { 0 };
+    struct zt_matcher m = { 0 };
     struct zt_flow ab = { 0 }, ba = { 0 };
     zt_auto_free float *block = NULL;
 
     zt_assert(a->width == b->width && a->height == b->height);
-    enum zt_code rc = match_both(&m, a, b, 0, run, err);
+    enum zt_code rc = zt_matcher_run(&m, a, b, 0, run, err);
     zt_pyramid_clear(&m.a);
     zt_pyramid_clear(&m.b);
     if (rc == ZT_OK)
@@ -493,7 +278,7 @@ enum zt_code zt_flow_between(const struct zt_flow_image *a, const struct zt_flow
         rc = flow_init(&ba, a->width, a->height, err);
     if (rc == ZT_OK)
         rc = finish(&m, a, b, run, &ab, &ba, block, err);
-    matcher_clear(&m);
+    zt_matcher_clear(&m);
     if (rc != ZT_OK) {
         zt_flow_clear(&ab);
         zt_flow_clear(&ba);

@@ -41,6 +41,9 @@ struct zt_flow_run {
     int from, to; /* the percents this part of the work spans */
 };
 
+/* Tells how far the run is: `step` of `steps` of its span. ZT_E_CANCELLED when told to stop. */
+enum zt_code zt_flow_tick(const struct zt_flow_run *run, int step, int steps, struct zt_err *err);
+
 /* Pixel (x, y) moves by (u, v); conf is 0 (occluded, or no counterpart) ... 1. */
 struct zt_flow {
     int width, height;
@@ -54,6 +57,10 @@ void zt_flow_image_clear(struct zt_flow_image *image);
 /* Averages a picture down to the size of `ret`, which is initialised and not larger. */
 void zt_flow_image_shrink(const struct zt_image *from, struct zt_flow_image *ret,
                           struct zt_pool *pool);
+
+/* Averages 2 x 2 pixels into one. ret is initialised here. */
+enum zt_code zt_flow_image_halve(const struct zt_flow_image *from, struct zt_flow_image *ret,
+                                 struct zt_err *err);
 
 /* ret(x) = from(s(x)); seen is 0 where s(x) is outside. Same sizes. */
 void zt_flow_image_warp(const struct zt_flow_image *from, const struct zt_similarity *s,

@@ -149,8 +149,8 @@ static void describe_rows(void *user, int first, int end)
                            d->bytes + ((size_t)y * (size_t)w + (size_t)x) * ZT_DESCRIPTOR_BYTES);
 }
 
-static enum zt_code describe(const struct zt_flow_image *image, struct zt_descriptors *ret,
-                             struct zt_pool *pool, struct zt_err *err)
+enum zt_code zt_descriptors_init(struct zt_descriptors *ret, const struct zt_flow_image *image,
+                                 struct zt_pool *pool, struct zt_err *err)
 {
     size_t n = (size_t)image->width * (size_t)image->height;
     zt_auto_free float *bins = NULL, *blurred = NULL;
@@ -168,6 +168,12 @@ static enum zt_code describe(const struct zt_flow_image *image, struct zt_descri
     zt_pool_for(pool, image->height, GRAIN, blur_down, &d);
     zt_pool_for(pool, image->height, GRAIN, describe_rows, &d);
     return ZT_OK;
+}
+
+void zt_descriptors_clear(struct zt_descriptors *desc)
+{
+    free(desc->bytes);
+    *desc = (struct zt_descriptors){ 0 };
 }
 
 int32_t zt_descriptor_distance_portable(const uint8_t *p, const uint8_t *q)
@@ -197,47 +203,22 @@ int32_t zt_descriptor_distance(const uint8_t *p, const uint8_t *q)
 
 /* ---- pyramid ------------------------------------------------------------------------------- */
 
-static void halve_plane(const float *from, int w, int h, float *to, int tw, int th)
-{
-    for (int y = 0; y < th; y++) {
-        const float *a = from + (size_t)(2 * y) * (size_t)w;
-        const float *b = from + (size_t)(2 * y + 1 < h ? 2 * y + 1 : 2 * y) * (size_t)w;
-        for (int x = 0; x < tw; x++) {
-            int r = 2 * x + 1 < w ? 2 * x + 1 : 2 * x;
-            to[(size_t)y * (size_t)tw + (size_t)x] = 0.25f * (a[2 * x] + a[r] + b[2 * x] + b[r]);
-        }
-    }
-}
-
-static enum zt_code halve(const struct zt_flow_image *from, struct zt_flow_image *ret,
-                          struct zt_err *err)
-{
-    int w = (from->width + 1) / 2, h = (from->height + 1) / 2;
-
-    ZT_TRY(zt_flow_image_init(ret, w, h, err));
-    halve_plane(from->luma, from->width, from->height, ret->luma, w, h);
-    halve_plane(from->blue, from->width, from->height, ret->blue, w, h);
-    halve_plane(from->red, from->width, from->height, ret->red, w, h);
-    halve_plane(from->seen, from->width, from->height, ret->seen, w, h);
-    return ZT_OK;
-}
-
 enum zt_code zt_pyramid_init(struct zt_pyramid *pyramid, const struct zt_flow_image *image,
                              struct zt_pool *pool, struct zt_err *err)
 {
     pyramid->image[0] = *image; /* a view; clear leaves it alone */
     pyramid->levels = 1;
-    ZT_TRY(describe(image, &pyramid->desc[0], pool, err));
+    ZT_TRY(zt_descriptors_init(&pyramid->desc[0], image, pool, err));
     while (pyramid->levels < ZT_MATCH_LEVELS) {
         const struct zt_flow_image *above = &pyramid->image[pyramid->levels - 1];
         int shorter = above->width < above->height ? above->width : above->height;
         int longer = above->width > above->height ? above->width : above->height;
         if (shorter < 16 || (shorter < 2 * COARSEST && longer <= MOST_COARSE))
             break;
-        ZT_TRY(halve(above, &pyramid->image[pyramid->levels], err));
+        ZT_TRY(zt_flow_image_halve(above, &pyramid->image[pyramid->levels], err));
         pyramid->levels++;
-        ZT_TRY(describe(&pyramid->image[pyramid->levels - 1], &pyramid->desc[pyramid->levels - 1],
-                        pool, err));
+        ZT_TRY(zt_descriptors_init(&pyramid->desc[pyramid->levels - 1],
+                                   &pyramid->image[pyramid->levels - 1], pool, err));
     }
     return ZT_OK;
 }
@@ -245,7 +226,7 @@ enum zt_code zt_pyramid_init(struct zt_pyramid *pyramid, const struct zt_flow_im
 void zt_pyramid_clear(struct zt_pyramid *pyramid)
 {
     for (int i = 0; i < ZT_MATCH_LEVELS; i++) {
-        free(pyramid->desc[i].bytes);
+        zt_descriptors_clear(&pyramid->desc[i]);
         if (i > 0)
             zt_flow_image_clear(&pyramid->image[i]);
     }
@@ -405,4 +386,100 @@ void zt_match_pyramids(const struct zt_pyramid *a, const struct zt_pyramid *b, i
     if (now != matches)
         memcpy(matches, now,
                (size_t)a->desc[finest].width * (size_t)a->desc[finest].height * sizeof(*now));
+}
+
+/* ---- sparse search ------------------------------------------------------------------------- */
+
+struct sparse {
+    const struct zt_descriptors *a, *b;
+    const float *seen_a, *seen_b;
+    int step_a, step_b;
+    struct zt_match *best;
+};
+
+/* The pixel of `in`, `step` apart, that is most like descriptor p. */
+static struct zt_match most_like(const uint8_t *p, const struct zt_descriptors *in,
+                                 const float *seen, int step)
+{
+    struct zt_match best = { -1, -1, INT_MAX };
+
+    for (int y = step / 2; y < in->height; y += step) {
+        for (int x = step / 2; x < in->width; x += step) {
+            if (seen[(size_t)y * (size_t)in->width + (size_t)x] < 0.5f)
+                continue;
+            int32_t cost = zt_descriptor_distance(p, descriptor(in, x, y));
+            if (cost < best.cost)
+                best = (struct zt_match){ (int16_t)x, (int16_t)y, cost };
+        }
+    }
+    return best;
+}
+
+static void search_sparsely(void *user, int first, int end)
+{
+    const struct sparse *s = user;
+    int w = s->a->width;
+
+    for (int row = first; row < end; row++) {
+        int y = s->step_a / 2 + row * s->step_a;
+        for (int x = s->step_a / 2; x < w; x += s->step_a) {
+            size_t at = (size_t)y * (size_t)w + (size_t)x;
+            struct zt_match there = { -1, -1, INT_MAX }, back = there;
+            if (s->seen_a[at] >= 0.5f)
+                there = most_like(descriptor(s->a, x, y), s->b, s->seen_b, s->step_b);
+            if (there.x >= 0)
+                back = most_like(descriptor(s->b, there.x, there.y), s->a, s->seen_a, s->step_a);
+            bool mutual = there.x >= 0 && back.x == x && back.y == y;
+            s->best[at] = mutual ? there : (struct zt_match){ -1, -1, INT_MAX };
+        }
+    }
+}
+
+size_t zt_match_sparsely(const struct zt_descriptors *a, const struct zt_descriptors *b,
+                         const float *seen_a, const float *seen_b, int step_a, int step_b,
+                         struct zt_pool *pool, struct zt_match *best, struct zt_point_pair *ret)
+{
+    struct sparse s = { a, b, seen_a, seen_b, step_a, step_b, best };
+    int rows = (a->height - step_a / 2 + step_a - 1) / step_a;
+    size_t n = 0;
+
+    zt_pool_for(pool, rows, 1, search_sparsely, &s);
+    for (int y = step_a / 2; y < a->height; y += step_a) {
+        for (int x = step_a / 2; x < a->width; x += step_a) {
+            const struct zt_match *m = &best[(size_t)y * (size_t)a->width + (size_t)x];
+            if (m->x >= 0)
+                ret[n++] = (struct zt_point_pair){ (float)x, (float)y, m->x, m->y };
+        }
+    }
+    return n;
+}
+
+/* ---- both ways ----------------------------------------------------------------------------- */
+
+void zt_matcher_clear(struct zt_matcher *m)
+{
+    zt_pyramid_clear(&m->a);
+    zt_pyramid_clear(&m->b);
+    free(m->ab);
+    m->ab = NULL;
+}
+
+enum zt_code zt_matcher_run(struct zt_matcher *m, const struct zt_flow_image *a,
+                            const struct zt_flow_image *b, int finest,
+                            const struct zt_flow_run *run, struct zt_err *err)
+{
+    size_t n = (size_t)a->width * (size_t)a->height;
+
+    ZT_TRY(zt_pyramid_init(&m->a, a, run->pool, err));
+    ZT_TRY(zt_pyramid_init(&m->b, b, run->pool, err));
+    ZT_TRY(zt_flow_tick(run, 1, 10, err));
+    ZT_TRY(zt_try_alloc(n, 3 * sizeof(*m->ab), "picture matches", (void **)&m->ab, err));
+    m->ba = m->ab + n;
+    m->scratch = m->ba + n;
+    if (finest > m->a.levels - 1)
+        finest = m->a.levels - 1;
+    zt_match_pyramids(&m->a, &m->b, finest, run->pool, m->ab, m->scratch);
+    ZT_TRY(zt_flow_tick(run, 2, 10, err));
+    zt_match_pyramids(&m->b, &m->a, finest, run->pool, m->ba, m->scratch);
+    return zt_flow_tick(run, 3, 10, err);
 }

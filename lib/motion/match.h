@@ -40,6 +40,37 @@ void zt_pyramid_clear(struct zt_pyramid *pyramid);
 void zt_match_pyramids(const struct zt_pyramid *a, const struct zt_pyramid *b, int finest,
                        struct zt_pool *pool, struct zt_match *matches, struct zt_match *scratch);
 
+/* Two pictures and which pixel of either is which of the other. */
+struct zt_matcher {
+    struct zt_pyramid a, b;
+    struct zt_match *ab, *ba, *scratch; /* one allocation */
+};
+
+/*
+ * Matches a and b both ways down to level `finest`, or the coarsest there is. m is zeroed before
+ * and cleared after, also on failure.
+ */
+enum zt_code zt_matcher_run(struct zt_matcher *m, const struct zt_flow_image *a,
+                            const struct zt_flow_image *b, int finest,
+                            const struct zt_flow_run *run, struct zt_err *err);
+void zt_matcher_clear(struct zt_matcher *m);
+
+/*
+ * Descriptors of one picture; clear frees what init made.
+ */
+enum zt_code zt_descriptors_init(struct zt_descriptors *desc, const struct zt_flow_image *image,
+                                 struct zt_pool *pool, struct zt_err *err);
+void zt_descriptors_clear(struct zt_descriptors *desc);
+
+/*
+ * Looks for every step_a-th pixel of a among every step_b-th of b, and back; writes those that
+ * both directions agree on to ret, which has room for one of each step_a-th pixel. Only pixels
+ * that are seen count. best has as many members as a has pixels.
+ */
+size_t zt_match_sparsely(const struct zt_descriptors *a, const struct zt_descriptors *b,
+                         const float *seen_a, const float *seen_b, int step_a, int step_b,
+                         struct zt_pool *pool, struct zt_match *best, struct zt_point_pair *ret);
+
 /* Sum of absolute differences of two descriptors; the portable twin is for the tests. */
 int32_t zt_descriptor_distance(const uint8_t *p, const uint8_t *q);
 int32_t zt_descriptor_distance_portable(const uint8_t *p, const uint8_t *q);

@@ -19,12 +19,13 @@
 #define FROM_FIXED (1.0f / (64.0f * (float)ONE))
 
 static int16_t filter[FRACTIONS][4];
+static int16_t across[FRACTIONS][16]; /* w0 w1, four times, then w2 w3: as vectors want them */
 static pthread_once_t filter_made = PTHREAD_ONCE_INIT;
 
 /* Catmull-Rom (cubic convolution with a = -1/2: Keys, 1981), each row adding up to ONE. */
 static void make_filter(void)
 {
-    for (int i = 0; i < FRACTIONS; i++) {
+    for (size_t i = 0; i < FRACTIONS; i++) {
         double t = (double)i / FRACTIONS;
         double k[4] = { 0.5 * t * (-1.0 + t * (2.0 - t)), 1.0 + 0.5 * t * t * (-5.0 + 3.0 * t),
                         0.5 * t * (1.0 + t * (4.0 - 3.0 * t)), 0.5 * t * t * (t - 1.0) };
@@ -34,6 +35,8 @@ static void make_filter(void)
             sum += filter[i][j];
         }
         filter[i][t < 0.5 ? 1 : 2] = (int16_t)(filter[i][t < 0.5 ? 1 : 2] + ONE - sum);
+        for (int j = 0; j < 16; j++)
+            across[i][j] = filter[i][j / 8 * 2 + j % 2];
     }
 }
 
@@ -100,16 +103,27 @@ void zt_paint_mesh_clear(struct zt_paint_mesh *mesh)
 
 size_t zt_paint_scratch_floats(const struct zt_paint_mesh *mesh)
 {
-    return (size_t)mesh->columns * (size_t)(PLANES * (ZT_MESH_STEP + 1));
+    return (size_t)mesh->columns * (size_t)(1 + (PLANES + 1) * ZT_MESH_STEP);
 }
 
-/* What the pixels of a row need, spread from the mesh: coordinates in 1/256 pixels of the store. */
+/*
+ * What the pixels of a row need, spread from the mesh: coordinates in 1/256 pixels of the store,
+ * border included, so never negative.
+ */
 struct row {
-    const int32_t *x0, *y0, *x1, *y1;
+    const uint32_t *x0, *y0, *x1, *y1;
     const float *mix;
 };
 
-static void spread(const float *line, int columns, float *out)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE void between_lines(const float *a, const float *b, float t, int n, float *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = a[i] + t * (b[i] - a[i]);
+}
+
+ALWAYS_INLINE void spread(const float *line, int columns, float *out)
 {
     for (int i = 0; i + 1 < columns; i++) {
         float step = (line[i + 1] - line[i]) * (1.0f / ZT_MESH_STEP);
@@ -118,46 +132,43 @@ static void spread(const float *line, int columns, float *out)
     }
 }
 
-/* Into the padded store, clamped to the picture and half a pixel more. */
-static void to_fixed(float *values, int n, int size)
+/* Into the store, clamped to the picture and half a pixel more. */
+ALWAYS_INLINE void to_fixed(const float *values, int n, int size, uint32_t *out)
 {
     float high = (float)size - 0.5f;
 
     for (int i = 0; i < n; i++) {
         float v = values[i];
-        v = v < -0.5f ? -0.5f : v > high ? high : v;
-        int32_t fixed = (int32_t)((v + (float)BORDER) * (float)FRACTIONS + 0.5f);
-        memcpy(&values[i], &fixed, sizeof(fixed)); /* the same storage, now whole numbers */
+        v = v > -0.5f ? v : -0.5f; /* also what is not a number */
+        v = v < high ? v : high;
+        out[i] = (uint32_t)(int32_t)((v + (float)BORDER) * (float)FRACTIONS + 0.5f);
     }
 }
 
-static struct row prepare(const struct zt_paint_image *image, const struct zt_paint_mesh *mesh,
-                          int y, float *scratch)
+ALWAYS_INLINE struct row prepare(const struct zt_paint_image *image,
+                                 const struct zt_paint_mesh *mesh, int y, float *scratch)
 {
     const float *planes[PLANES] = { mesh->x0, mesh->y0, mesh->x1, mesh->y1, mesh->mix };
     int columns = mesh->columns, wide = columns * ZT_MESH_STEP;
     size_t above = (size_t)(y / ZT_MESH_STEP) * (size_t)columns;
     float t = (float)(y % ZT_MESH_STEP) * (1.0f / ZT_MESH_STEP);
-    float *line = scratch + PLANES * wide;
+    float *line = scratch, *mix = line + columns, *spare = mix + wide;
+    uint32_t *fixed = (uint32_t *)(void *)(spare + wide);
 
     for (int p = 0; p < PLANES; p++) {
-        const float *a = planes[p] + above, *b = a + columns;
-        float *out = scratch + p * wide;
-        for (int i = 0; i < columns; i++)
-            line[i] = a[i] + t * (b[i] - a[i]);
-        spread(line, columns, out);
+        const float *a = planes[p] + above;
+        between_lines(a, a + columns, t, columns, line);
+        spread(line, columns, p == PLANES - 1 ? mix : spare);
         if (p < PLANES - 1)
-            to_fixed(out, image->width, p % 2 == 0 ? image->width : image->height);
+            to_fixed(spare, wide - ZT_MESH_STEP, p % 2 == 0 ? image->width : image->height,
+                     fixed + p * wide);
     }
-    return (struct row){ (const int32_t *)(const void *)scratch,
-                         (const int32_t *)(const void *)(scratch + wide),
-                         (const int32_t *)(const void *)(scratch + 2 * wide),
-                         (const int32_t *)(const void *)(scratch + 3 * wide), scratch + 4 * wide };
+    return (struct row){ fixed, fixed + wide, fixed + 2 * wide, fixed + 3 * wide, mix };
 }
 
 /* ---- portable ------------------------------------------------------------------------------ */
 
-static void sample(const struct zt_paint_image *image, int32_t x, int32_t y, float ret[3])
+static void sample(const struct zt_paint_image *image, uint32_t x, uint32_t y, float ret[3])
 {
     const uint8_t *at = image->pixels + (size_t)(y / FRACTIONS - 1) * image->stride +
                         (size_t)(x / FRACTIONS - 1) * 4;
@@ -199,7 +210,7 @@ void zt_paint_row_portable(const struct zt_paint_image *first, const struct zt_p
 #ifdef PAINT_AVX2
 
 __attribute__((target("avx2"))) static inline __m128 sample_avx2(const struct zt_paint_image *image,
-                                                                 int32_t x, int32_t y)
+                                                                 uint32_t x, uint32_t y)
 {
     const uint8_t *at = image->pixels + (size_t)(y / FRACTIONS - 1) * image->stride +
                         (size_t)(x / FRACTIONS - 1) * 4;
@@ -214,12 +225,7 @@ __attribute__((target("avx2"))) static inline __m128 sample_avx2(const struct zt
     /* Two pixels side by side in each half: pair their channels, then weigh and add each pair. */
     const __m256i pair = _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0,
                                           1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
-    int64_t weights;
-    memcpy(&weights, filter[x % FRACTIONS], sizeof(weights));
-    __m256i wx = _mm256_set1_epi64x(weights); /* w0 w1 w2 w3, four times */
-    const __m256i pick = _mm256_setr_epi8(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6,
-                                          7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
-    wx = _mm256_shuffle_epi8(wx, pick);
+    __m256i wx = _mm256_loadu_si256((const __m256i *)(const void *)across[x % FRACTIONS]);
     __m256i s = _mm256_madd_epi16(_mm256_shuffle_epi8(sum, pair), wx);
     __m128i both = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
     __m128 f = _mm_mul_ps(_mm_cvtepi32_ps(both), _mm_set1_ps(FROM_FIXED));

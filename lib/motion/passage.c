@@ -106,21 +106,12 @@ static void make_dissolve(struct zt_passage *p)
 static enum zt_code compare(struct zt_passage *p, struct proxies *x, struct zt_flow_run *run,
                             struct zt_err *err)
 {
-    struct zt_similarity more;
     double share;
 
     run->from = 0;
-    run->to = 35;
+    run->to = 50;
     ZT_TRY(zt_flow_similarity(&x->first, &x->last, run, &p->similarity, &share, err));
     zt_flow_image_warp(&x->last, &p->similarity, &x->brought, p->pool);
-    if (hypot(p->similarity.ar - 1.0, p->similarity.ai) > 0.04) {
-        /* Descriptors tolerate some turn and zoom; without them they say more. */
-        run->from = 35;
-        run->to = 50;
-        ZT_TRY(zt_flow_similarity(&x->first, &x->brought, run, &more, &share, err));
-        p->similarity = zt_similarity_after(&p->similarity, &more);
-        zt_flow_image_warp(&x->last, &p->similarity, &x->brought, p->pool);
-    }
     run->from = 50;
     run->to = 100;
     ZT_TRY(zt_flow_between(&x->first, &x->brought, run, &p->forward, &p->backward, err));
@@ -194,11 +185,21 @@ void zt_passage_close(struct zt_passage *p)
 
 /* ---- frames -------------------------------------------------------------------------------- */
 
+/* A similarity in single precision: a thousandth of a pixel is enough here. */
+struct affine {
+    float ar, ai, bx, by;
+};
+
+static struct affine affine_of(const struct zt_similarity *s)
+{
+    return (struct affine){ (float)s->ar, (float)s->ai, (float)s->bx, (float)s->by };
+}
+
 struct frame {
     struct zt_passage *p;
     float t;
-    float share0, share1;          /* of the pictures by time */
-    struct zt_similarity back, on; /* from the frame to the first picture, from there to the last */
+    float share0, share1;   /* of the pictures by time */
+    struct affine back, on; /* from the frame to the first picture, from there to the last */
     const struct zt_passage_target *target;
     float *scratch; /* a part for each slice of the rows */
 };
@@ -245,17 +246,17 @@ static void set_node(const struct frame *f, int column, int row)
     struct zt_passage *p = f->p;
     struct zt_paint_mesh *m = &p->mesh;
     size_t at = (size_t)row * (size_t)m->columns + (size_t)column;
-    double zx, zy, lx, ly;
+    float px = ((float)(column * ZT_MESH_STEP) + 0.5f) / p->scale_x - 0.5f;
+    float py = ((float)(row * ZT_MESH_STEP) + 0.5f) / p->scale_y - 0.5f;
+    float zx = f->back.ar * px - f->back.ai * py + f->back.bx;
+    float zy = f->back.ai * px + f->back.ar * py + f->back.by;
     float r[6];
 
-    zt_similarity_apply(
-        &f->back, (double)(((float)(column * ZT_MESH_STEP) + 0.5f) / p->scale_x - 0.5f),
-        (double)(((float)(row * ZT_MESH_STEP) + 0.5f) / p->scale_y - 0.5f), &zx, &zy);
-    look_up(&p->between, (float)zx, (float)zy, r);
-    float x0 = (float)zx - f->t * r[0], y0 = (float)zy - f->t * r[1];
-    zt_similarity_apply(&f->on, zx + (double)((1.0f - f->t) * r[2]),
-                        zy + (double)((1.0f - f->t) * r[3]), &lx, &ly);
-    float x1 = (float)lx, y1 = (float)ly;
+    look_up(&p->between, zx, zy, r);
+    float x0 = zx - f->t * r[0], y0 = zy - f->t * r[1];
+    float lx = zx + (1.0f - f->t) * r[2], ly = zy + (1.0f - f->t) * r[3];
+    float x1 = f->on.ar * lx - f->on.ai * ly + f->on.bx;
+    float y1 = f->on.ai * lx + f->on.ar * ly + f->on.by;
     float k0 = f->share0 * r[4] * visible(p, x0, y0, f->t) + 1e-9f;
     float k1 = f->share1 * r[5] * visible(p, x1, y1, 1.0f - f->t) + 1e-9f * f->t;
     m->x0[at] = (x0 + 0.5f) * p->scale_x - 0.5f;
@@ -331,8 +332,9 @@ enum zt_code zt_passage_frame(struct zt_passage *p, float t, const struct zt_pas
     f.scratch = scratch;
     if (f.t > 0.0f && f.t < 1.0f) {
         struct zt_similarity at_t = zt_similarity_power(&p->similarity, (double)f.t);
-        f.back = zt_similarity_inverse(&at_t);
-        f.on = p->similarity;
+        struct zt_similarity back = zt_similarity_inverse(&at_t);
+        f.back = affine_of(&back);
+        f.on = affine_of(&p->similarity);
         f.share0 = (1.0f - f.t) * (1.0f - f.t);
         f.share1 = f.t * f.t;
         zt_between_at(&p->between, &p->forward, &p->backward, f.t, p->pool);

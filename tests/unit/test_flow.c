@@ -178,6 +178,45 @@ static void fits_through_outliers(void)
     CHECK_NEAR("no pairs: nothing moves", got.ar, 1, 0);
 }
 
+/* Zooms, turns and shifts far beyond what descriptors bear are found and undone. */
+static void finds_large_similarities(void)
+{
+    static const struct {
+        const char *label;
+        enum pair_source source;
+        struct pair_motion motion;
+    } rows[] = { { "zoom 1.5", PAIR_RACCOON, { 0, 0, 1.5, 0, 0 } },
+                 { "zoom 0.67", PAIR_COFFEE, { 0, 0, 0.67, 0, 0 } },
+                 { "zoom 2", PAIR_CAT, { 0, 0, 2.0, 0, 0 } },
+                 { "turn 35", PAIR_RACCOON, { 0, 0, 1, 35, 0 } },
+                 { "turn -25, zoom 1.3, shift", PAIR_ASTRONAUT, { 30, 12, 1.3, -25, 0 } },
+                 { "turn 20, zoom 1.2, shift", PAIR_RACCOON, { 20, -10, 1.2, 20, 0 } } };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct pair p = {
+            rows[i].label, { { rows[i].source, 1.2, 0, 0, 0, rows[i].motion } }, 0, false
+        };
+        struct zt_image a = pairs_draw(&p, 0), b = pairs_draw(&p, 1);
+        struct zt_flow_image fa = shrunk(&a, PAIR_WIDTH, PAIR_HEIGHT);
+        struct zt_flow_image fb = shrunk(&b, PAIR_WIDTH, PAIR_HEIGHT);
+        struct zt_flow_run run = { .pool = pool, .to = 100 };
+        struct zt_similarity s;
+        double share, wx, wy, x, y;
+        CHECK_INT("fit", zt_flow_similarity(&fa, &fb, &run, &s, &share, NULL), ZT_OK);
+        for (int k = 0; k < 4; k++) {
+            double px = PAIR_WIDTH * (0.3 + 0.4 * (k & 1)),
+                   py = PAIR_HEIGHT * (0.3 + 0.2 * (k & 2));
+            pairs_forward(&rows[i].motion, px, py, 1, &wx, &wy);
+            zt_similarity_apply(&s, px, py, &x, &y);
+            CHECK_NEAR(rows[i].label, hypot(x - wx, y - wy), 0, 2.5);
+        }
+        zt_flow_image_clear(&fa);
+        zt_flow_image_clear(&fb);
+        free(a.pixels);
+        free(b.pixels);
+    }
+}
+
 int main(void)
 {
     pool = zt_pool_new(0);
@@ -188,6 +227,7 @@ int main(void)
         RUN(distances_agree);
         RUN(similarities_have_powers);
         RUN(fits_through_outliers);
+        RUN(finds_large_similarities);
     }
     pairs_clear();
     zt_pool_free(pool);
