@@ -212,7 +212,7 @@ static int run(struct zt_args *args)
     if (rc == ZT_OK && stat(job.output, &st) != 0)
         rc = zt_fail(&err, ZT_E_IO, "the finished file is gone");
     if (zt_stop_asked(stop) && rc != ZT_OK) /* whatever the signal interrupted */
-        err.code = ZT_E_CANCELLED;
+        zt_fail(&err, ZT_E_CANCELLED, "stopped; no video was written");
     if (rc != ZT_OK)
         return zt_command_failed("generate", &err);
     printf("%s  %dx%d, %d frames, %lld bytes, seed %" PRId64 ", engine %s, %.1f s\n", job.output,

@@ -5,7 +5,7 @@
 #include "cli/settings.h"
 #include "cli/settings_table.h"
 
-#define TEXT_COLUMN 28
+#define TEXT_COLUMN 30
 #define WIDTH       96
 
 static const char *placeholder(const struct zt_setting *row, char dst[64])
@@ -46,21 +46,18 @@ static void put_wrapped(FILE *out, const char *text, size_t at)
     }
     fprintf(out, "%*s", (int)(TEXT_COLUMN - at), "");
     at = TEXT_COLUMN;
-    while (*text != '\0') {
+    for (bool first = true; *text != '\0'; first = false) {
         size_t n = strcspn(text, " ");
-        if (at + n > WIDTH && at > TEXT_COLUMN) {
+        if (!first && at + 1 + n > WIDTH) {
             fprintf(out, "\n%*s", TEXT_COLUMN, "");
             at = TEXT_COLUMN;
+        } else if (!first) {
+            fputc(' ', out);
+            at++;
         }
         fprintf(out, "%.*s", (int)n, text);
         at += n;
-        text += n;
-        if (*text == ' ') {
-            text++;
-            if (at < WIDTH && *text != '\0')
-                fputc(' ', out);
-            at++;
-        }
+        text += n + (text[n] == ' ');
     }
     fputc('\n', out);
 }
