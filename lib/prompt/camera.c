@@ -91,6 +91,7 @@ struct reader {
     bool told;        /* the camera moved, or was told not to, in this sentence */
     bool told_before; /* ... in the sentence before */
     int things;       /* content words since the clause began, or since its last verb */
+    bool framed;      /* the clause began with the picture: 画面缓慢放大 */
     bool followed;    /* the clause says that the camera follows: what moves now is the subject */
     bool then, together;
     bool vague[ZT_MOVES_MAX]; /* the direction of each move was supposed, not said */
@@ -116,6 +117,7 @@ static void start_clause(struct reader *r)
     r->things = 0;
     r->followed = false;
     r->clause = ZT_FAMILIES;
+    r->framed = false;
 }
 
 static void start_sentence(struct reader *r)
@@ -192,7 +194,8 @@ static bool is_object(const struct reader *r, int i)
             return false;
         if (before->value != ZT_F_A && j < i - 1 && item_at(r, i - 1)->class == ZT_W_OTHER)
             return false;
-        if (before->value == ZT_F_AT || before->value == ZT_F_TO || before->value == ZT_F_POSS)
+        if (before->value == ZT_F_AT || before->value == ZT_F_GOTO || before->value == ZT_F_TO ||
+            before->value == ZT_F_POSS)
             return true;
         if (before->value == ZT_F_A)
             return item_at(r, i)->value == ZT_CAM_CAMERA && !acts(item_at(r, i + 1), j == i - 1);
@@ -204,15 +207,18 @@ static void read_camera_noun(struct reader *r, int i)
 {
     const struct zt_item *it = item_at(r, i);
 
-    if (it->value == ZT_CAM_FRAME)
+    if (it->value == ZT_CAM_FRAME) {
+        r->framed = r->fresh;
         return;
+    }
     if (is_object(r, i)) {
         read_thing(r);
         return;
     }
     r->actor = CAMERA;
     r->aerial = r->aerial || it->value == ZT_CAM_AERIAL;
-    r->shot_of = it->value == ZT_CAM_SHOT && it->form != ZT_FORM_CHINESE;
+    r->shot_of = it->value == ZT_CAM_SHOT && it->form != ZT_FORM_CHINESE &&
+                 item_at(r, i + 1)->class != ZT_W_REVEAL && item_at(r, i + 1)->class != ZT_W_VERB;
     r->fresh = false;
     r->things = 0;
     r->followed = false;
@@ -344,6 +350,15 @@ static bool is_cameras_in_chinese(const struct reader *r, const struct zt_item *
     }
 }
 
+/* What can be said of the picture as of the camera: "the frame stays still", 画面晃动. */
+static bool changes_picture(const struct zt_item *verb)
+{
+    enum zt_family family = ZT_VERB_FAMILY(verb->value);
+
+    return family == ZT_V_STATIC || family == ZT_V_HANDHELD || family == ZT_V_ENLARGE ||
+           family == ZT_V_SHRINK;
+}
+
 static bool is_cameras(const struct reader *r, int i, bool directed)
 {
     const struct zt_item *verb = item_at(r, i);
@@ -352,7 +367,7 @@ static bool is_cameras(const struct reader *r, int i, bool directed)
 
     if (r->actor == CAMERA)
         return is_its_own(r, i);
-    if (named_as_shot(r, i))
+    if (named_as_shot(r, i) || (r->framed && r->things == 0 && changes_picture(verb)))
         return true;
     if (verb->form == ZT_FORM_CHINESE)
         return is_cameras_in_chinese(r, verb, i, directed);
@@ -387,7 +402,8 @@ static bool undoes(enum zt_move_kind a, enum zt_move_kind b)
            a != b && (a - 1) / 2 == (b - 1) / 2;
 }
 
-static void add_move(struct reader *r, enum zt_move_kind kind, int i, float strength, bool vague)
+static void add_move(struct reader *r, enum zt_move_kind kind, int i, const struct zt_item *how,
+                     bool vague)
 {
     struct zt_shot *shot = r->shot;
     bool clash = false;
@@ -412,8 +428,10 @@ static void add_move(struct reader *r, enum zt_move_kind kind, int i, float stre
     bool steady = kind == ZT_MOVE_HANDHELD || kind == ZT_MOVE_FOLLOW;
     shot->move[shot->moves] = (struct zt_move){
         .kind = kind,
-        .strength = strength > 0 ? strength : 1,
-        .speed = 1,
+        .strength = how->strength > 0 ? how->strength : 1,
+        .speed = r->items->item[i].class == ZT_W_VERB && r->items->item[i].speed > 0
+                     ? r->items->item[i].speed
+                     : 1,
         .then = shot->moves > 0 && (clash || (r->then && !steady)),
     };
     r->vague[shot->moves] = vague;
@@ -459,6 +477,11 @@ static enum zt_dir zoom_dir(struct reader *r, int i)
     return in ? ZT_D_IN : out ? ZT_D_OUT : ZT_D_NONE;
 }
 
+static bool follows_last(const struct reader *r)
+{
+    return r->shot->moves > 0 && r->shot->move[r->shot->moves - 1].kind == ZT_MOVE_FOLLOW;
+}
+
 static void read_verb(struct reader *r, int i)
 {
     const struct zt_item *verb = item_at(r, i);
@@ -481,16 +504,19 @@ static void read_verb(struct reader *r, int i)
     r->told = true;
     if (verb->negated) {
         if (family == ZT_V_TRAVEL && dir == ZT_D_NONE)
-            add_move(r, ZT_MOVE_STATIC, i, 0, false);
+            add_move(r, ZT_MOVE_STATIC, i, item_at(r, i), false);
     } else if (kind != NO) {
-        add_move(r, as_aerial(r, (enum zt_move_kind)kind), i,
-                 at >= 0 ? item_at(r, at)->strength : 0, is_vague(r, family, at));
+        if (r->clause == ZT_V_FOLLOW && !r->followed && dir != ZT_D_NONE && follows_last(r) &&
+            (turns_or_slides(family) || family == ZT_V_TRAVEL))
+            r->shot->moves--; /* 随着...向右转动: how it goes along is said */
+        add_move(r, as_aerial(r, (enum zt_move_kind)kind), i, item_at(r, at >= 0 ? at : i),
+                 is_vague(r, family, at));
         r->family = r->clause = family;
         r->aerial = r->aerial || family == ZT_V_CRANE; /* "crane shot rising ..." */
     }
     if (r->actor == NOBODY || r->fresh)
         r->actor = CAMERA;
-    r->followed = r->followed || family == ZT_V_FOLLOW;
+    r->followed = r->followed || (family == ZT_V_FOLLOW && !ZT_VERB_NOUN(verb->value));
     r->fresh = false;
     r->things = 0;
 }
@@ -505,7 +531,7 @@ static void read_movement(struct reader *r, int i)
     } else if (it->negated && (it->value == 1 || r->actor == CAMERA)) {
         *r->mentioned = true;
         r->told = true;
-        add_move(r, ZT_MOVE_STATIC, i, 0, false);
+        add_move(r, ZT_MOVE_STATIC, i, item_at(r, i), false);
     }
     r->fresh = false;
 }
@@ -514,6 +540,16 @@ static void read_movement(struct reader *r, int i)
 static void read_dir(struct reader *r, int i)
 {
     const struct zt_item *it = item_at(r, i);
+    bool alone = it->form == ZT_FORM_CHINESE && item_at(r, i + 1)->class == ZT_W_PUNCT &&
+                 item_at(r, i - 1)->class == ZT_W_CAMERA;
+    if (alone && r->actor == CAMERA && !it->negated) { /* 镜头向上。 */
+        bool along = it->value == ZT_D_IN || it->value == ZT_D_OUT;
+        int kind = moves[along ? ZT_V_TRAVEL : ZT_V_PAN][it->value];
+        *r->mentioned = r->told = true;
+        if (kind != NO)
+            add_move(r, (enum zt_move_kind)kind, i, it, false);
+        return;
+    }
     enum zt_word_class before = item_at(r, i - 1)->class;
 
     if (!r->fresh || r->actor != CAMERA || r->shot->moves == 0 || it->negated || !r->told)
@@ -528,7 +564,7 @@ static void read_dir(struct reader *r, int i)
     }
     int kind = moves[r->family][it->value];
     if (kind != NO)
-        add_move(r, as_aerial(r, (enum zt_move_kind)kind), i, it->strength, false);
+        add_move(r, as_aerial(r, (enum zt_move_kind)kind), i, it, false);
     r->fresh = false;
 }
 
@@ -585,6 +621,13 @@ static void read_item(struct reader *r, int i)
         break;
     case ZT_W_DIR:
         read_dir(r, i);
+        break;
+    case ZT_W_FILLER:
+        if (it->value == ZT_F_GOTO && r->actor == CAMERA && r->things == 0 && !it->negated) {
+            *r->mentioned = r->told = true;
+            add_move(r, ZT_MOVE_PUSH_IN, i, it, false);
+            r->fresh = false;
+        }
         break;
     case ZT_W_REVEAL:
         r->fresh = false;
@@ -674,6 +717,13 @@ static void bind_modifier(const struct reader *r, int i)
     move->strength = clamp_rate(move->strength);
 }
 
+/* A drone, or a look down on everything: what goes up goes up high. */
+static bool is_high(const struct zt_item *it)
+{
+    return (it->class == ZT_W_CAMERA && it->value == ZT_CAM_AERIAL) ||
+           (it->class == ZT_W_REVEAL && it->value == 1);
+}
+
 void zt_read_camera(const struct zt_items *items, const struct zt_span *span, struct zt_shot *shot,
                     bool *mentioned)
 {
@@ -687,8 +737,7 @@ void zt_read_camera(const struct zt_items *items, const struct zt_span *span, st
         .clause = ZT_FAMILIES,
     };
     for (int i = span->first; i < span->end; i++)
-        r.aerial = r.aerial ||
-                   (items->item[i].class == ZT_W_CAMERA && items->item[i].value == ZT_CAM_AERIAL);
+        r.aerial = r.aerial || is_high(&items->item[i]);
     for (int i = span->first; i < span->end; i++) {
         if (i >= r.read_to)
             read_item(&r, i);

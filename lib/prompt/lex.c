@@ -347,7 +347,7 @@ static bool is_joint(const struct lexer *lx, int i)
            is_letter(lx->glyph[i - 1].c) && is_letter(lx->glyph[i + 1].c);
 }
 
-static void cut(struct lexer *lx)
+static void cut_items(struct lexer *lx)
 {
     for (int i = 0; i < lx->count;) {
         uint32_t c = lx->glyph[i].c;
@@ -379,6 +379,6 @@ enum zt_code zt_lex(const char *text, size_t n, struct zt_items *ret, struct zt_
     add_words(&lx, zt_words_en, zt_words_en_count);
     add_words(&lx, zt_words_zh, zt_words_zh_count);
     fold_text(&lx, text, n);
-    cut(&lx);
+    cut_items(&lx);
     return ZT_OK;
 }

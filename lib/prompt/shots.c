@@ -51,7 +51,7 @@ static int read_time(const struct zt_items *items, int i, double *ret)
         return i;
     *ret = item_at(items, i)->number;
     i++;
-    while (is_punct(items, i, ':') && is_number(items, i + 1)) {
+    for (int parts = 1; parts < 3 && is_punct(items, i, ':') && is_number(items, i + 1); parts++) {
         *ret = *ret * 60 + item_at(items, i + 1)->number;
         i += 2;
     }
@@ -80,6 +80,8 @@ static int read_range(const struct zt_items *items, int i, double *from, double 
         return start;
     while (is_punct(items, i + 1, ';')) /* a dash of two parts */
         i++;
+    if (item_at(items, i + 1)->class == ZT_W_FILLER && item_at(items, i + 1)->value == ZT_F_MARK)
+        i++; /* 第1秒到第3秒 */
     int second = read_time(items, i + 1, to);
     if (second == i + 1)
         return start;
@@ -112,7 +114,9 @@ static struct mark time_mark(const struct zt_items *items, int i)
     const struct zt_item *it = item_at(items, i);
     bool half = it->class == ZT_W_DIR && it->form == ZT_FORM_CHINESE &&
                 (it->value == ZT_D_IN || it->value == ZT_D_OUT);
-    if (half && is_number(items, i + 1) && item_at(items, i + 2)->class == ZT_W_SECONDS) {
+    if (half && is_number(items, i + 1) && item_at(items, i + 1)->number > 0 &&
+        item_at(items, i + 1)->number <= SECONDS_MAX &&
+        item_at(items, i + 2)->class == ZT_W_SECONDS) {
         m.end = i + 3;
         m.seconds = (float)item_at(items, i + 1)->number;
         m.ordinal = it->value == ZT_D_IN ? 1 : 2;

@@ -26,7 +26,7 @@ enum zt_word_class {
     ZT_W_WHO, /* what follows tells of the thing just named */
     ZT_W_BUT, /* ends a negation */
     ZT_W_NEG,
-    ZT_W_REVEAL,   /* what a camera does besides moving: reveal, show, focus on */
+    ZT_W_REVEAL,   /* what a camera does besides moving: reveal, show; value 1: look down on */
     ZT_W_PRONOUN,  /* he, she, they: never the camera */
     ZT_W_IT,       /* whoever acted last */
     ZT_W_FRAMING,  /* value is enum zt_framing */
@@ -51,6 +51,7 @@ enum zt_filler {
     ZT_F_A,     /* a, an, 一台: a thing named for the first time */
     ZT_F_POSS,  /* her, his: a thing that belongs to somebody */
     ZT_F_AT,    /* at, toward, 看向: what follows is looked at or gone to */
+    ZT_F_GOTO,  /* 冲向: as AT, and what a camera does, too */
     ZT_F_TO,    /* to, into, 到: what follows is where it ends */
     ZT_F_ALONG, /* across, over, along: what follows a camera move */
     ZT_F_MARK,  /* 前, 后, 第 before a number of seconds */

@@ -12,6 +12,7 @@
 #define CAM(t, v)        { t, ZT_W_CAMERA, ZT_CAM_##v, 0, 0 }
 #define VERB(t, f, l)    { t, ZT_W_VERB, ZT_VERB(ZT_V_##f, ZT_##l, 0), 0, 0 }
 #define NOUN(t, f, l)    { t, ZT_W_VERB, ZT_VERB(ZT_V_##f, ZT_##l, 1), 0, 0 }
+#define PACED(t, f, l, sp) { t, ZT_W_VERB, ZT_VERB(ZT_V_##f, ZT_##l, 0), sp, 0 }
 #define DIR(t, v)        { t, ZT_W_DIR, ZT_D_##v, 0, 0 }
 #define VAGUE(t, v)      { t, ZT_W_DIR, ZT_D_##v, 1, 0 }
 #define ADV(t, sp, st)   { t, ZT_W_MOD, 0, sp, st }
@@ -34,7 +35,7 @@ const struct zt_word zt_words_en[] = {
     CAM("aerial", AERIAL), CAM("fpv", AERIAL), CAM("fpv drone", AERIAL), CAM("drone", AERIAL),
     CAM("fpv shot", AERIAL), CAM("fpv drone shot", AERIAL), CAM("aerial drone shot", AERIAL),
     CAM("shot", SHOT), CAM("shots", SHOT), CAM("view", FRAME), CAM("frame", FRAME),
-    CAM("perspective", FRAME), CAM("vantage", FRAME), CAM("footage", FRAME), CAM("lens", FRAME),
+    CAM("perspective", FRAME), CAM("vantage", FRAME), CAM("footage", SHOT), CAM("lens", FRAME),
     IS("movement", MOVEMENT), IS("movements", MOVEMENT), IS("motion", MOVEMENT),
     { "camera movement", ZT_W_MOVEMENT, 1, 0, 0 }, { "camera motion", ZT_W_MOVEMENT, 1, 0, 0 },
     { "camera movements", ZT_W_MOVEMENT, 1, 0, 0 }, OTHER("slow motion"), OTHER("slow mo"),
@@ -49,10 +50,10 @@ const struct zt_word zt_words_en[] = {
     VERB("vertigo zoom", DOLLY_ZOOM, TERM), VERB("hitchcock zoom", DOLLY_ZOOM, TERM),
     VERB("contra zoom", DOLLY_ZOOM, TERM), VERB("trombone shot", DOLLY_ZOOM, TERM),
     VERB("dolly zoom effect", DOLLY_ZOOM, TERM), VERB("hitchcock effect", DOLLY_ZOOM, TERM),
-    VERB("crash zoom", ZOOM, TERM), VERB("snap zoom", ZOOM, TERM), NOUN("dolly", DOLLY, TERM),
+    PACED("crash zoom", ZOOM, TERM, 2), PACED("snap zoom", ZOOM, TERM, 2), NOUN("dolly", DOLLY, TERM),
     VERB("dollie", DOLLY, TERM), VERB("dolly shot", DOLLY, TERM), NOUN("pan", PAN, TERM),
     NOUN("tilt", TILT, TERM), NOUN("truck", TRUCK, TERM), VERB("trucking shot", TRUCK, TERM),
-    NOUN("track", TRACK, SEMI), VERB("pedestal", PEDESTAL, TERM), NOUN("boom", PEDESTAL, SEMI),
+    NOUN("track", TRACK, SEMI), NOUN("pedestal", PEDESTAL, TERM), NOUN("boom", PEDESTAL, SEMI),
     NOUN("jib", PEDESTAL, TERM), NOUN("crane", CRANE, TERM), VERB("crane shot", CRANE, TERM),
     VERB("jib shot", CRANE, TERM), NOUN("roll", ROLL, SEMI), VERB("barrel roll", ROLL, TERM),
     VERB("dutch roll", ROLL, TERM), NOUN("orbit", ORBIT, SEMI), NOUN("arc", ORBIT, SEMI),
@@ -89,6 +90,12 @@ const struct zt_word zt_words_en[] = {
     VERB("stay still", STATIC, GENERIC), VERB("stay put", STATIC, GENERIC),
 
     /* what anything may do, the camera too */
+    VERB("back off", WITHDRAW, GENERIC), VERB("edge", TRAVEL, GENERIC),
+    VERB("draw closer", PUSH, GENERIC), VERB("draw near", PUSH, GENERIC),
+    VERB("pivot", PAN, GENERIC), VERB("shift", TRAVEL, GENERIC), VERB("scan", PAN, GENERIC),
+    VERB("widen", SHRINK, GENERIC), VERB("tighten", ENLARGE, GENERIC),
+    VERB("lock the camera", STATIC, TERM), VERB("lock the shot", STATIC, TERM),
+    VERB("lock the frame", STATIC, TERM), VERB("swirl", ORBIT, GENERIC),
     VERB("move", TRAVEL, GENERIC), VERB("glide", TRAVEL, GENERIC), VERB("slide", TRUCK, GENERIC),
     VERB("slider shot", TRUCK, TERM), VERB("sliding shot", TRUCK, TERM),
     VERB("drift", TRAVEL, GENERIC), VERB("float", TRAVEL, GENERIC), VERB("travel", TRAVEL, GENERIC),
@@ -106,7 +113,7 @@ const struct zt_word zt_words_en[] = {
     VERB("sink", SINK, GENERIC), VERB("turn", PAN, GENERIC), VERB("swing", PAN, GENERIC),
     VERB("sweep", PAN, GENERIC), VERB("swivel", PAN, GENERIC), VERB("look", TILT, GENERIC),
     VERB("rotate", ROTATE, GENERIC), VERB("spin", ROTATE, GENERIC), VERB("twist", ROTATE, GENERIC),
-    VERB("strafe", TRUCK, GENERIC), VERB("rotation", ROTATE, GENERIC), VERB("whip", PAN, GENERIC),
+    VERB("strafe", TRUCK, GENERIC), VERB("rotation", ROTATE, GENERIC), PACED("whip", PAN, GENERIC, 2),
     VERB("ken burns", ZOOM, TERM), OTHER("push focus"), OTHER("pull focus"), OTHER("pulls focus"),
     OTHER("rack focus"), OTHER("rolling hills"), OTHER("still life"), OTHER("still image"),
     OTHER("still photo"),
@@ -196,8 +203,8 @@ const struct zt_word zt_words_en[] = {
     OTHER("no one"), OTHER("nobody"),
 
     /* who acts */
-    IS("he", PRONOUN), IS("she", PRONOUN), IS("they", PRONOUN), IS("i", PRONOUN), IS("we", PRONOUN),
-    IS("you", PRONOUN), IS("someone", PRONOUN), IS("it", IT), IS("reveal", REVEAL),
+    IS("he", PRONOUN), IS("she", PRONOUN), IS("they", PRONOUN), IS("i", PRONOUN), PLAIN("we"),
+    IS("you", PRONOUN), IS("someone", PRONOUN), IS("it", IT), IS("reveal", REVEAL), { "overlook", ZT_W_REVEAL, 1, 0, 0 },
     IS("show", REVEAL), IS("focus", REVEAL), IS("capture", REVEAL), IS("settle", REVEAL),
     IS("linger", REVEAL), IS("stop", REVEAL), IS("start", REVEAL), IS("begin", REVEAL),
     IS("continue", REVEAL), IS("end", REVEAL), IS("expose", REVEAL), IS("emphasize", REVEAL),
@@ -229,7 +236,7 @@ const struct zt_word zt_words_en[] = {
     FRAME("ultra wide shot", EXTREME_WIDE), FRAME("establishing shot", EXTREME_WIDE),
     FRAME("very wide shot", EXTREME_WIDE), FRAME("extremely wide shot", EXTREME_WIDE),
     FRAME("panoramic shot", EXTREME_WIDE), FRAME("panoramic view", EXTREME_WIDE),
-    FRAME("wide establishing shot", EXTREME_WIDE), FRAME("ews", EXTREME_WIDE),
+    FRAME("wide establishing shot", EXTREME_WIDE), FRAME("ews", EXTREME_WIDE), FRAME("bird's eye view", EXTREME_WIDE),
     FRAME("wide shot", WIDE), FRAME("wide angle", WIDE), FRAME("wide angle shot", WIDE),
     FRAME("wide angle view", WIDE), FRAME("wide view", WIDE), FRAME("long shot", WIDE),
     FRAME("wide angle lens", WIDE), FRAME("wide", WIDE), FRAME("full shot", FULL),
@@ -357,7 +364,7 @@ const struct zt_word zt_words_en[] = {
     { "ten", ZT_W_NUMBER, 10, 0, 0 },
 
     /* film terms that hold other film terms, and things that sound like them */
-    VERB("panning shot", PAN, TERM), VERB("whip pan left", PAN, TERM), OTHER("frying pan"),
+    VERB("panning shot", PAN, TERM),  OTHER("frying pan"),
     OTHER("pan flute"), OTHER("peter pan"), OTHER("saucepan"), OTHER("pick up truck"),
     OTHER("pickup truck"), OTHER("dutch angle"), OTHER("dutch tilt"), OTHER("tilt shift"),
     OTHER("tilt shift effect"), OTHER("in orbit"), OTHER("sonic boom"), OTHER("railroad track"),

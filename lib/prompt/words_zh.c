@@ -12,6 +12,8 @@
 #define PLAIN(t)         FILL(t, PLAIN)
 #define CAM(t, v)        { t, ZT_W_CAMERA, ZT_CAM_##v, 0, 0 }
 #define VERB(t, f, l)    { t, ZT_W_VERB, ZT_VERB(ZT_V_##f, ZT_##l, 0), 0, 0 }
+#define SOFT(t, f, l)    { t, ZT_W_VERB, ZT_VERB(ZT_V_##f, ZT_##l, 1), 0, 0 }
+#define PACED(t, f, l, sp) { t, ZT_W_VERB, ZT_VERB(ZT_V_##f, ZT_##l, 0), sp, 0 }
 #define DIR(t, v)        { t, ZT_W_DIR, ZT_D_##v, 0, 0 }
 #define VAGUE(t, v)      { t, ZT_W_DIR, ZT_D_##v, 1, 0 }
 #define MOD(t, sp, st)   { t, ZT_W_MOD, 0, sp, st }
@@ -43,6 +45,10 @@ const struct zt_word zt_words_zh[] = {
     OTHER("升格"), OTHER("监控摄像头"), OTHER("自拍"), OTHER("放大镜"),
 
     /* film terms */
+    PACED("甩向", PAN, SEMI, 2), PACED("甩到", PAN, SEMI, 2), VERB("拉至", PULL, GENERIC),
+    VERB("拉到", PULL, GENERIC), VERB("倒退", WITHDRAW, GENERIC), VERB("绕到", ORBIT, GENERIC),
+    VERB("绕至", ORBIT, GENERIC), VERB("抬高", RISE, GENERIC), VERB("压低", SINK, GENERIC),
+    VERB("划过", TRAVEL, GENERIC), VERB("侧跟", FOLLOW, TERM), VERB("定点", STATIC, GENERIC),
     VERB("推镜头", PUSH, TERM), VERB("推镜", PUSH, TERM), VERB("推进", PUSH, SEMI),
     VERB("推近", PUSH, TERM), VERB("前推", PUSH, TERM), VERB("推向", PUSH, SEMI),
     VERB("推到", PUSH, SEMI), VERB("推至", PUSH, SEMI), VERB("推", PUSH, GENERIC),
@@ -58,8 +64,8 @@ const struct zt_word zt_words_zh[] = {
     VERB("退后", WITHDRAW, GENERIC), VERB("后移", PULL, SEMI), VERB("拉回", PULL, GENERIC),
     VERB("退出", WITHDRAW, GENERIC), VERB("变焦", ZOOM, TERM), VERB("变焦推进", ZOOM, TERM),
     VERB("放大", ENLARGE, GENERIC), VERB("缩小", SHRINK, GENERIC), VERB("变焦镜头", ZOOM, TERM),
-    VERB("急推", PUSH, TERM), VERB("急拉", PULL, TERM), VERB("快推", PUSH, TERM),
-    VERB("慢推", PUSH, TERM), VERB("缓推", PUSH, TERM), VERB("慢拉", PULL, TERM),
+    PACED("急推", PUSH, TERM, 2), PACED("急拉", PULL, TERM, 2), PACED("快推", PUSH, TERM, 2),
+    PACED("慢推", PUSH, TERM, 0.5f), PACED("缓推", PUSH, TERM, 0.5f), PACED("慢拉", PULL, TERM, 0.5f),
     VERB("希区柯克变焦", DOLLY_ZOOM, TERM), VERB("希区柯克式变焦", DOLLY_ZOOM, TERM),
     VERB("滑动变焦", DOLLY_ZOOM, TERM), VERB("推拉变焦", DOLLY_ZOOM, TERM),
     VERB("眩晕效果", DOLLY_ZOOM, TERM), VERB("希区柯克", DOLLY_ZOOM, TERM),
@@ -94,16 +100,16 @@ const struct zt_word zt_words_zh[] = {
     VERB("旋转环绕", ORBIT, SEMI), VERB("环绕一周", ORBIT, SEMI), VERB("跟随", FOLLOW, GENERIC),
     VERB("跟拍", FOLLOW, TERM), VERB("跟镜", FOLLOW, TERM), VERB("跟镜头", FOLLOW, TERM),
     VERB("跟随镜头", FOLLOW, TERM), VERB("追随", FOLLOW, GENERIC), VERB("追踪", FOLLOW, GENERIC),
-    VERB("跟踪", FOLLOW, GENERIC), VERB("跟", FOLLOW, GENERIC), VERB("跟着", FOLLOW, GENERIC),
+    VERB("跟踪", FOLLOW, GENERIC), VERB("跟", FOLLOW, GENERIC), SOFT("跟着", FOLLOW, GENERIC),
     VERB("跟移", FOLLOW, TERM), VERB("跟踪拍摄", FOLLOW, TERM), VERB("跟随拍摄", FOLLOW, TERM),
-    VERB("追踪镜头", FOLLOW, TERM), VERB("随着", FOLLOW, GENERIC), VERB("紧跟", FOLLOW, GENERIC),
+    VERB("追踪镜头", FOLLOW, TERM), SOFT("随着", FOLLOW, GENERIC), VERB("紧跟", FOLLOW, GENERIC),
     VERB("尾随", FOLLOW, GENERIC), VERB("追拍", FOLLOW, TERM), VERB("跟踪镜头", FOLLOW, TERM),
     VERB("紧随", FOLLOW, GENERIC), VERB("手持", HANDHELD, GENERIC), VERB("手持感", HANDHELD, TERM),
     VERB("手持镜头", HANDHELD, TERM), VERB("手持拍摄", HANDHELD, TERM),
     VERB("手持摄影", HANDHELD, TERM), VERB("手持摄像", HANDHELD, TERM),
     VERB("晃动", HANDHELD, GENERIC), VERB("抖动", HANDHELD, GENERIC),
     VERB("摇晃", HANDHELD, GENERIC), VERB("手持相机", HANDHELD, GENERIC),
-    VERB("手持晃动", HANDHELD, TERM), VERB("颤动", HANDHELD, GENERIC),
+    VERB("手持晃动", HANDHELD, TERM), VERB("手持抖动", HANDHELD, TERM), VERB("颤动", HANDHELD, GENERIC),
     VERB("手持摄影机", HANDHELD, GENERIC), VERB("手持跟拍", FOLLOW, TERM),
     VERB("抖", HANDHELD, GENERIC), VERB("手抖", HANDHELD, GENERIC), VERB("呼吸感", HANDHELD, SEMI),
     VERB("手持运镜", HANDHELD, TERM), VERB("震动", HANDHELD, GENERIC),
@@ -199,11 +205,12 @@ const struct zt_word zt_words_zh[] = {
     IS("揭示", REVEAL), IS("聚焦", REVEAL), IS("对准", REVEAL), IS("呈现", REVEAL),
     IS("显露", REVEAL), IS("停在", REVEAL), IS("停留在", REVEAL), IS("开始", REVEAL),
     IS("逐渐展现", REVEAL), IS("对焦", REVEAL), IS("拍", REVEAL), IS("突出", REVEAL),
-    IS("捕捉", REVEAL), IS("揭开", REVEAL), IS("聚焦于", REVEAL), IS("俯瞰", REVEAL),
+    IS("捕捉", REVEAL), IS("揭开", REVEAL), IS("聚焦于", REVEAL), { "俯瞰", ZT_W_REVEAL, 1, 0, 0 },
     IS("展开", REVEAL),
 
     /* the small words */
-    PLAIN("的"), PLAIN("地"), PLAIN("着"), PLAIN("了"), PLAIN("以"), PLAIN("在"), PLAIN("从"),
+    PLAIN("的"), PLAIN("由近"), PLAIN("由远"), PLAIN("从近"), PLAIN("从远"), PLAIN("从近处"),
+    PLAIN("从远处"), PLAIN("地"), PLAIN("着"), PLAIN("了"), PLAIN("以"), PLAIN("在"), PLAIN("从"),
     PLAIN("由"), PLAIN("速度"), PLAIN("进行"), PLAIN("做"), PLAIN("使用"), PLAIN("采用"),
     PLAIN("用"), PLAIN("效果"), PLAIN("方式"), PLAIN("整个"), PLAIN("全程"), PLAIN("始终"),
     PLAIN("一直"), PLAIN("任何"), PLAIN("过程"), PLAIN("中"), PLAIN("内"), PLAIN("请"), PLAIN("感"),
@@ -212,12 +219,12 @@ const struct zt_word zt_words_zh[] = {
     PLAIN("带有"), PLAIN("带"), PLAIN("处于"), PLAIN("有"), PLAIN("都"), PLAIN("也"), PLAIN("一起"),
     PLAIN("随"), PLAIN("继续"), PLAIN("突破"), PLAIN("式"), PLAIN("有点"), FILL("是", LINK),
     FILL("为", TO), FILL("到", TO), FILL("至", TO), FILL("成", TO), FILL("对着", AT),
-    FILL("看向", AT), FILL("走向", AT), FILL("望向", AT), FILL("望着", AT), FILL("面向", AT),
+    FILL("看向", AT), FILL("走向", GOTO), FILL("望向", AT), FILL("望着", AT), FILL("面向", AT),
     FILL("面对", AT), FILL("朝", AT), FILL("朝着", AT), FILL("向", AT), FILL("往", AT),
-    FILL("冲向", AT), FILL("盯着", AT), FILL("直视", AT), FILL("看着", AT), FILL("对", AT),
-    FILL("飞向", AT), FILL("面朝", AT), FILL("扑向", AT), FILL("冲着", AT), FILL("朝向", AT),
-    FILL("跑向", AT), FILL("举起", AT), FILL("拿着", AT), FILL("看", AT), FILL("凝视", AT),
-    FILL("游向", AT), FILL("驶向", AT), FILL("伸向", AT), FILL("注视", AT), FILL("注视着", AT),
+    FILL("冲向", GOTO), FILL("盯着", AT), FILL("直视", AT), FILL("看着", AT), FILL("对", AT),
+    FILL("飞向", GOTO), FILL("面朝", AT), FILL("扑向", GOTO), FILL("冲着", AT), FILL("朝向", AT),
+    FILL("跑向", GOTO), FILL("举起", AT), FILL("拿着", AT), FILL("看", AT), FILL("凝视", AT),
+    FILL("游向", GOTO), FILL("驶向", GOTO), FILL("伸向", AT), FILL("注视", AT), FILL("注视着", AT),
     FILL("面对着", AT), FILL("背对", AT), FILL("背对着", AT), FILL("转向着", AT), FILL("一台", A),
     FILL("一部", A), FILL("一架", A), FILL("台", A), FILL("架", A), FILL("第", MARK),
     FILL("最初", MARK), FILL("最开始", MARK),

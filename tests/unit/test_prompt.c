@@ -1,8 +1,9 @@
 /*
  * Reading prompts: the labelled corpus, and tables for everything a prompt can say.
  *
- * The labels of tests/fixtures/prompts.tsv are what a person who makes films understands. A third
- * of the rows is held back: no word list was changed because of one of them.
+ * The labels of tests/fixtures/prompts.tsv are what a person who makes films understands, written
+ * before the reader was tried on them. A third of the rows is held back; those from 428 on were
+ * never looked at when the reader was changed, so their figure is the one to expect elsewhere.
  */
 #include "prompt/prompt.h"
 
@@ -528,6 +529,8 @@ static void cuts_into_shots(void)
         { "a cat for 3 seconds", 1, 3, 0, ZT_CUT },
         { "a 5 second video of a cat", 1, 0, 0, ZT_CUT },
         { "猫停留3秒", 1, 3, 0, ZT_CUT },
+        { "猫，后999999秒是狗", 1, 0, 0, ZT_CUT },
+        { "第1秒到第3秒：猫；第3秒到第5秒：狗", 2, 2, 2, ZT_CUT },
     };
     for (size_t i = 0; i < ZT_COUNT(rows); i++) {
         const struct zt_prompt p = read_prompt(rows[i].text);
