@@ -108,7 +108,7 @@ static void write_record(struct zt_out *out, const struct view *v)
     zt_out_key_string(out, "resultJson", result_text(v));
     zt_out_key_string(out, "failCode", or_empty(t->fail_code));
     zt_out_key_string(out, "failMsg", or_empty(t->fail_msg));
-    key_int_or_null(out, "costTime", final, (t->completed_us - t->created_us) / ZT_MS_US);
+    key_int_or_null(out, "costTime", final, t->completed_us / ZT_MS_US - t->created_us / ZT_MS_US);
     key_int_or_null(out, "completeTime", final, t->completed_us / ZT_MS_US);
     zt_out_key_int(out, "createTime", t->created_us / ZT_MS_US);
     zt_out_key_int(out, "updateTime", t->updated_us / ZT_MS_US);
