@@ -11,71 +11,6 @@
 #define RATE_MAX 2.5f
 #define NEAR     5 /* items between a verb and its direction */
 
-/* ---- what a verb means with each direction ------------------------------------------------- */
-
-/* Two letters a move, so that the table can be taken in at a glance. */
-enum {
-    NO = -1, /* none */
-    ST = ZT_MOVE_STATIC,
-    IN = ZT_MOVE_PUSH_IN,
-    BK = ZT_MOVE_PULL_OUT,
-    ZI = ZT_MOVE_ZOOM_IN,
-    ZO = ZT_MOVE_ZOOM_OUT,
-    DI = ZT_MOVE_DOLLY_ZOOM_IN,
-    DO = ZT_MOVE_DOLLY_ZOOM_OUT,
-    PL = ZT_MOVE_PAN_LEFT,
-    PR = ZT_MOVE_PAN_RIGHT,
-    TU = ZT_MOVE_TILT_UP,
-    TD = ZT_MOVE_TILT_DOWN,
-    KL = ZT_MOVE_TRUCK_LEFT,
-    KR = ZT_MOVE_TRUCK_RIGHT,
-    UP = ZT_MOVE_PEDESTAL_UP,
-    DN = ZT_MOVE_PEDESTAL_DOWN,
-    RR = ZT_MOVE_ROLL_CW,
-    RL = ZT_MOVE_ROLL_CCW,
-    OL = ZT_MOVE_ORBIT_LEFT,
-    OR = ZT_MOVE_ORBIT_RIGHT,
-    CU = ZT_MOVE_CRANE_UP,
-    CD = ZT_MOVE_CRANE_DOWN,
-    FO = ZT_MOVE_FOLLOW,
-    HH = ZT_MOVE_HANDHELD,
-};
-
-/* clang-format off */
-/*
- * The first column is the verb alone. A bare pan, truck, orbit goes right, a bare roll clockwise;
- * a bare tilt, pedestal and crane go up: what people mean most often.
- */
-static const signed char moves[ZT_FAMILIES][ZT_DIRS] = {
-    /*                  alone left right up  down in   out  cw  ccw around */
-    [ZT_V_PUSH]         = { IN,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  IN },
-    [ZT_V_PULL]         = { BK,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  BK },
-    [ZT_V_ZOOM]         = { ZI,  NO,  NO,  NO,  NO,  ZI,  ZO,  NO,  NO,  NO },
-    [ZT_V_DOLLY_ZOOM]   = { DI,  NO,  NO,  NO,  NO,  DI,  DO,  NO,  NO,  NO },
-    [ZT_V_DOLLY]        = { IN,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  OR },
-    [ZT_V_PAN]          = { PR,  PL,  PR,  TU,  TD,  PR,  PR,  PR,  PL,  PR },
-    [ZT_V_TILT]         = { TU,  RL,  RR,  TU,  TD,  TU,  TU,  RR,  RL,  TU },
-    [ZT_V_TRUCK]        = { KR,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  OR },
-    [ZT_V_TRACK]        = { FO,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  OR },
-    [ZT_V_TRACKING]     = { FO,  KL,  KR,  FO,  FO,  FO,  FO,  NO,  NO,  FO },
-    [ZT_V_PEDESTAL]     = { UP,  NO,  NO,  UP,  DN,  NO,  NO,  NO,  NO,  NO },
-    [ZT_V_CRANE]        = { CU,  NO,  NO,  CU,  CD,  CU,  CU,  NO,  NO,  NO },
-    [ZT_V_ROLL]         = { RR,  RL,  RR,  NO,  NO,  NO,  NO,  RR,  RL,  RR },
-    [ZT_V_ROTATE]       = { RR,  PL,  PR,  TU,  TD,  NO,  NO,  RR,  RL,  OR },
-    [ZT_V_ORBIT]        = { OR,  OL,  OR,  OR,  OR,  OR,  OR,  OL,  OR,  OR },
-    [ZT_V_FOLLOW]       = { FO,  FO,  FO,  FO,  FO,  FO,  FO,  FO,  FO,  FO },
-    [ZT_V_HANDHELD]     = { HH,  HH,  HH,  HH,  HH,  HH,  HH,  HH,  HH,  HH },
-    [ZT_V_STATIC]       = { ST,  ST,  ST,  ST,  ST,  ST,  ST,  ST,  ST,  ST },
-    [ZT_V_TRAVEL]       = { NO,  KL,  KR,  UP,  DN,  IN,  BK,  NO,  NO,  OR },
-    [ZT_V_FLY]          = { IN,  KL,  KR,  CU,  CD,  IN,  BK,  NO,  NO,  OR },
-    [ZT_V_RISE]         = { UP,  UP,  UP,  UP,  NO,  UP,  UP,  UP,  UP,  UP },
-    [ZT_V_SINK]         = { DN,  DN,  DN,  NO,  DN,  DN,  DN,  DN,  DN,  DN },
-    [ZT_V_WITHDRAW]     = { BK,  BK,  BK,  BK,  BK,  BK,  BK,  NO,  NO,  BK },
-    [ZT_V_ENLARGE]      = { ZI,  ZI,  ZI,  ZI,  ZI,  ZI,  ZI,  NO,  NO,  ZI },
-    [ZT_V_SHRINK]       = { ZO,  ZO,  ZO,  ZO,  ZO,  ZO,  ZO,  NO,  NO,  ZO },
-};
-/* clang-format on */
-
 enum actor { NOBODY, CAMERA, OTHER };
 
 struct reader {
@@ -375,10 +310,13 @@ static bool is_cameras(const struct reader *r, int i, bool directed)
         return ZT_VERB_FAMILY(verb->value) == ZT_V_STATIC && r->fresh &&
                item_at(r, i - 1)->class == ZT_W_PUNCT && next->class == ZT_W_PUNCT;
 
+    if (r->actor == NOBODY && r->things == 0 && next->class == ZT_W_PUNCT && r->fresh)
+        return true; /* "Pan." */
     bool thing = ZT_VERB_NOUN(verb->value) || ZT_VERB_FAMILY(verb->value) == ZT_V_ZOOM;
     bool adjective = after_adjective(r, i);
     if (thing && !directed) { /* a pan, a truck, a zoom lens */
-        bool along = next->class == ZT_W_FILLER && next->value == ZT_F_ALONG;
+        bool along =
+            next->class == ZT_W_FILLER && (next->value == ZT_F_ALONG || next->value == ZT_F_ACROSS);
         bool named = next->class == ZT_W_OTHER || next->class == ZT_W_CAMERA;
         if (named || !(adjective || along || level == ZT_TERM))
             return false;
@@ -469,12 +407,26 @@ static enum zt_dir zoom_dir(struct reader *r, int i)
 
     if (next->class != ZT_W_VERB || next->form != ZT_FORM_CHINESE)
         return ZT_D_NONE;
-    int kind = moves[ZT_VERB_FAMILY(next->value)][ZT_D_NONE];
+    int kind = zt_move_of(ZT_VERB_FAMILY(next->value), ZT_D_NONE);
     bool in = kind == ZT_MOVE_PUSH_IN || kind == ZT_MOVE_ZOOM_IN;
     bool out = kind == ZT_MOVE_PULL_OUT || kind == ZT_MOVE_ZOOM_OUT;
     if (in || out)
         r->read_to = i + 2;
     return in ? ZT_D_IN : out ? ZT_D_OUT : ZT_D_NONE;
+}
+
+/* "glides over the sea", "moves across the shelves" */
+static enum zt_dir along_dir(const struct reader *r, int i)
+{
+    const struct zt_item *next = item_at(r, i + 1);
+
+    if (next->class == ZT_W_MOD)
+        next = item_at(r, i + 2);
+    if (next->class != ZT_W_FILLER)
+        return ZT_D_NONE;
+    return next->value == ZT_F_ALONG    ? ZT_D_IN
+           : next->value == ZT_F_ACROSS ? ZT_D_RIGHT
+                                        : ZT_D_NONE;
 }
 
 static bool follows_last(const struct reader *r)
@@ -490,9 +442,11 @@ static void read_verb(struct reader *r, int i)
     enum zt_dir dir = at >= 0 ? (enum zt_dir)item_at(r, at)->value : ZT_D_NONE;
     if (family == ZT_V_ZOOM && at < 0)
         dir = zoom_dir(r, i);
+    if (family == ZT_V_TRAVEL && at < 0 && !verb->negated)
+        dir = along_dir(r, i);
     if (family == ZT_V_ROTATE && r->clause == ZT_V_ORBIT)
         family = ZT_V_ORBIT; /* 围绕...旋转: one move in two words */
-    int kind = moves[family][dir];
+    int kind = zt_move_of(family, dir);
 
     if (!is_cameras(r, i, dir != ZT_D_NONE)) {
         if (r->actor == NOBODY)
@@ -505,7 +459,7 @@ static void read_verb(struct reader *r, int i)
     if (verb->negated) {
         if (family == ZT_V_TRAVEL && dir == ZT_D_NONE)
             add_move(r, ZT_MOVE_STATIC, i, item_at(r, i), false);
-    } else if (kind != NO) {
+    } else if (kind != ZT_NO_MOVE) {
         if (r->clause == ZT_V_FOLLOW && !r->followed && dir != ZT_D_NONE && follows_last(r) &&
             (turns_or_slides(family) || family == ZT_V_TRAVEL))
             r->shot->moves--; /* 随着...向右转动: how it goes along is said */
@@ -526,8 +480,14 @@ static void read_movement(struct reader *r, int i)
     const struct zt_item *it = item_at(r, i);
 
     if (!it->negated && it->value == 1) { /* "camera movement: slow push in" */
+        int at = find_dir(r, i);
+        int kind = at >= 0 ? zt_move_of(ZT_V_TRAVEL, item_at(r, at)->value) : ZT_NO_MOVE;
         r->actor = CAMERA;
         r->things = 0;
+        if (kind != ZT_NO_MOVE) {
+            *r->mentioned = r->told = true;
+            add_move(r, as_aerial(r, (enum zt_move_kind)kind), i, item_at(r, at), false);
+        }
     } else if (it->negated && (it->value == 1 || r->actor == CAMERA)) {
         *r->mentioned = true;
         r->told = true;
@@ -544,9 +504,9 @@ static void read_dir(struct reader *r, int i)
                  item_at(r, i - 1)->class == ZT_W_CAMERA;
     if (alone && r->actor == CAMERA && !it->negated) { /* 镜头向上。 */
         bool along = it->value == ZT_D_IN || it->value == ZT_D_OUT;
-        int kind = moves[along ? ZT_V_TRAVEL : ZT_V_PAN][it->value];
+        int kind = zt_move_of(along ? ZT_V_TRAVEL : ZT_V_PAN, it->value);
         *r->mentioned = r->told = true;
-        if (kind != NO)
+        if (kind != ZT_NO_MOVE)
             add_move(r, (enum zt_move_kind)kind, i, it, false);
         return;
     }
@@ -562,10 +522,31 @@ static void read_dir(struct reader *r, int i)
         if (!is_light(item_at(r, j)))
             break;
     }
-    int kind = moves[r->family][it->value];
-    if (kind != NO)
+    int kind = zt_move_of(r->family, it->value);
+    if (kind != ZT_NO_MOVE)
         add_move(r, as_aerial(r, (enum zt_move_kind)kind), i, it, false);
     r->fresh = false;
+}
+
+/* 镜头冲向敌人 */
+static void read_goto(struct reader *r, int i)
+{
+    const struct zt_item *it = item_at(r, i);
+
+    if (it->value != ZT_F_GOTO || r->actor != CAMERA || r->things > 0 || it->negated)
+        return;
+    *r->mentioned = r->told = true;
+    add_move(r, ZT_MOVE_PUSH_IN, i, it, false);
+    r->fresh = false;
+}
+
+/* "... a woman who turns": the thing just named acts. */
+static void read_who(struct reader *r)
+{
+    start_clause(r);
+    r->actor = OTHER;
+    r->fresh = false;
+    r->things = 1;
 }
 
 static void read_item(struct reader *r, int i)
@@ -596,10 +577,7 @@ static void read_item(struct reader *r, int i)
         start_clause(r);
         break;
     case ZT_W_WHO:
-        start_clause(r);
-        r->actor = OTHER;
-        r->fresh = false;
-        r->things = 1;
+        read_who(r);
         break;
     case ZT_W_IT:
         if (r->actor == NOBODY && r->told_before)
@@ -623,11 +601,7 @@ static void read_item(struct reader *r, int i)
         read_dir(r, i);
         break;
     case ZT_W_FILLER:
-        if (it->value == ZT_F_GOTO && r->actor == CAMERA && r->things == 0 && !it->negated) {
-            *r->mentioned = r->told = true;
-            add_move(r, ZT_MOVE_PUSH_IN, i, it, false);
-            r->fresh = false;
-        }
+        read_goto(r, i);
         break;
     case ZT_W_REVEAL:
         r->fresh = false;

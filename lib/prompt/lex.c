@@ -88,7 +88,7 @@ static bool is_space(uint32_t c)
            c == 0x202F || c == 0xFEFF || c == 0xFE0F;
 }
 
-/* Letters of words written with spaces: Latin, Greek, Cyrillic and the rest below the CJK blocks. */
+/* Letters of words written with spaces: Latin, Greek, Cyrillic, what else is below CJK. */
 static bool is_letter(uint32_t c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 0xC0 && c < 0x2000 && c != 0xD7 && c != 0xF7) ||
@@ -234,8 +234,9 @@ static struct match match_english(const struct lexer *lx, int i)
             continue;
         size_t stem = n - cut;
         memcpy(lemma, key, stem);
-        strcpy(lemma + stem, endings[e].back);
-        match_words(lx, lemma, stem + strlen(endings[e].back), end, endings[e].form, &best);
+        size_t back = strlen(endings[e].back);
+        memcpy(lemma + stem, endings[e].back, back);
+        match_words(lx, lemma, stem + back, end, endings[e].form, &best);
         if (endings[e].form != ZT_FORM_S && stem >= 3 && key[stem - 1] == key[stem - 2]) {
             memcpy(lemma, key, stem); /* panning: pan */
             match_words(lx, lemma, stem - 1, end, endings[e].form, &best);

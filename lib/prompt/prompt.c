@@ -84,10 +84,18 @@ static const char *const framing_names[ZT_FRAMINGS] = {
     [ZT_FRAMING_EXTREME_CLOSE_UP] = "extreme_close_up",
 };
 static const char *const atmosphere_names[ZT_ATMO_KINDS] = {
-    [ZT_ATMO_RAIN] = "rain",            [ZT_ATMO_SNOW] = "snow",       [ZT_ATMO_FOG] = "fog",
-    [ZT_ATMO_DUST] = "dust",            [ZT_ATMO_EMBERS] = "embers",   [ZT_ATMO_WATER] = "water",
-    [ZT_ATMO_WIND] = "wind",            [ZT_ATMO_CLOUDS] = "clouds",   [ZT_ATMO_FLICKER] = "flicker",
-    [ZT_ATMO_SUN_RAYS] = "sun_rays",    [ZT_ATMO_NIGHT] = "night",     [ZT_ATMO_PETALS] = "petals",
+    [ZT_ATMO_RAIN] = "rain",
+    [ZT_ATMO_SNOW] = "snow",
+    [ZT_ATMO_FOG] = "fog",
+    [ZT_ATMO_DUST] = "dust",
+    [ZT_ATMO_EMBERS] = "embers",
+    [ZT_ATMO_WATER] = "water",
+    [ZT_ATMO_WIND] = "wind",
+    [ZT_ATMO_CLOUDS] = "clouds",
+    [ZT_ATMO_FLICKER] = "flicker",
+    [ZT_ATMO_SUN_RAYS] = "sun_rays",
+    [ZT_ATMO_NIGHT] = "night",
+    [ZT_ATMO_PETALS] = "petals",
 };
 static const char *const transition_names[ZT_TRANSITIONS] = {
     [ZT_CUT] = "cut",                   [ZT_DISSOLVE] = "dissolve",    [ZT_FADE] = "fade",

@@ -13,7 +13,11 @@
 #define ZT_SHOTS_MAX        16
 #define ZT_MOVES_MAX        6
 
-/* Direction is part of the move; "zoom" changes the field of view, "push" moves the camera. */
+/*
+ * Direction is part of the move; "zoom" changes the field of view, "push" moves the camera. Where
+ * no direction is said, pan, truck and orbit go right, roll clockwise, tilt, pedestal and crane up,
+ * zoom and dolly in.
+ */
 enum zt_move_kind {
     ZT_MOVE_STATIC,
     ZT_MOVE_PUSH_IN,
@@ -79,8 +83,8 @@ enum zt_transition {
 
 struct zt_move {
     enum zt_move_kind kind;
-    float strength; /* how far: 0.5 slightly ... 1 as usual ... 2 dramatically */
-    float speed;    /* how fast: 0.5 slowly ... 1 ... 2 quickly */
+    float strength; /* how far: 0.5 slightly ... 1 as usual ... 2 dramatically; 0.25 ... 2.5 */
+    float speed;    /* how fast: 0.5 slowly ... 1 ... 2 quickly; 0.25 ... 2.5 */
     bool then;      /* starts when the one before ends; otherwise they run together */
 };
 

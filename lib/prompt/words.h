@@ -54,8 +54,9 @@ enum zt_filler {
     ZT_F_GOTO,  /* 冲向: as AT, and what a camera does, too */
     ZT_F_TO,    /* to, into, 到: what follows is where it ends */
     ZT_F_ALONG, /* across, over, along: what follows a camera move */
-    ZT_F_MARK,  /* 前, 后, 第 before a number of seconds */
-    ZT_F_LINK,  /* be, 是: says that something is so */
+    ZT_F_ACROSS,
+    ZT_F_MARK, /* 前, 后, 第 before a number of seconds */
+    ZT_F_LINK, /* be, 是: says that something is so */
 };
 
 enum zt_camera_noun {
@@ -160,6 +161,10 @@ extern const struct zt_word zt_words_en[];
 extern const int zt_words_en_count;
 extern const struct zt_word zt_words_zh[];
 extern const int zt_words_zh_count;
+
+/* The move that a verb of the family makes in a direction (enum zt_dir), or ZT_NO_MOVE. */
+#define ZT_NO_MOVE (-1)
+int zt_move_of(enum zt_family family, int dir);
 
 /* The simplified form of a traditional Chinese character; others unchanged. */
 uint32_t zt_simplified(uint32_t c);

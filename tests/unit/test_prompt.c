@@ -342,6 +342,14 @@ static void reads_every_move(void)
         { "固定机位", "static" },
         { "ＺＯＯＭ　ＩＮ", "zoom_in" },
         { "鏡頭環繞", "orbit_right" },
+        { "pan", "pan_right" },
+        { "the camera moves towards the man", "push_in" },
+        { "the man walks towards the camera", "-" },
+        { "camera glides over the ocean", "push_in" },
+        { "camera glides across the shelves", "truck_right" },
+        { "smooth camera motion from left to right", "truck_right" },
+        { "镜头移动向左", "truck_left" },
+        { "镜头向上。", "tilt_up" },
     };
     for (size_t i = 0; i < ZT_COUNT(rows); i++) {
         char moves[256];
@@ -467,6 +475,8 @@ static void reads_the_atmosphere(void)
         { "god rays", ZT_ATMO_SUN_RAYS, 1 },
         { "丁达尔效应", ZT_ATMO_SUN_RAYS, 1 },
         { "夜晚", ZT_ATMO_NIGHT, 1 },
+        { "雨夜", ZT_ATMO_RAIN, 1 },
+        { "雨夜", ZT_ATMO_NIGHT, 1 },
         { "樱花飘落", ZT_ATMO_PETALS, 1 },
         { "ocean waves", ZT_ATMO_WATER, 1 },
         { "水果", ZT_ATMO_WATER, 0 },
