@@ -35,6 +35,7 @@
 #define CONNECTION_MEMORY   ((size_t)64 << 10) /* request line, headers and read buffer */
 #define DISCARD_MAX         ((size_t)64 << 10) /* of a refused body that is read all the same */
 #define WATCH_US            (100 * ZT_MS_US)
+#define LOOK_PASSES         5 /* of the watch, between two looks for clients that left */
 #define FLUSH_US            (500 * ZT_MS_US) /* at a stop, for the answers of requests that were cut off */
 
 /* One connection, as the watch sees it. */
@@ -42,6 +43,7 @@ struct connection {
     struct connection *prev, *next; /* the server's connections_mutex */
     int fd;
     _Atomic int64_t deadline_us; /* monotonic, for what is being read; 0: nothing is */
+    int64_t ended_at_us;         /* the watch's own: the deadline under which it saw the end */
 };
 
 struct zt_http {
@@ -113,17 +115,42 @@ static void on_connection(void *user, struct MHD_Connection *conn, void **contex
     free(c);
 }
 
+/*
+ * Whether the client has sent its last byte, and MHD has read it, while a request is still being
+ * waited for: nothing more can come. MHD (0.9.75) misses the end of a connection that arrives
+ * together with data, and would keep it until it has been silent for long enough.
+ */
+static bool has_ended(const struct connection *c)
+{
+    char byte;
+
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static bool is_over(struct connection *c, int64_t now_us, bool look)
+{
+    int64_t deadline_us = atomic_load_explicit(&c->deadline_us, memory_order_relaxed);
+
+    if (deadline_us == 0 || now_us > deadline_us)
+        return deadline_us != 0;
+    if (!look)
+        return false;
+    bool ended_before = c->ended_at_us == deadline_us; /* and no request came in between */
+    bool ended = has_ended(c);
+    c->ended_at_us = ended ? deadline_us : 0;
+    return ended && ended_before;
+}
+
 /* MHD closes a socket only after on_connection took it off the list, so fd is the connection's. */
 static void *watch(void *user)
 {
     struct zt_http *http = user;
 
-    while (!zt_stop_wait(http->stop_watch, WATCH_US)) {
+    for (unsigned pass = 1; !zt_stop_wait(http->stop_watch, WATCH_US); pass++) {
         int64_t now_us = zt_now_mono_us();
         zt_locked(&http->connections_mutex);
         for (struct connection *c = http->connections; c != NULL; c = c->next) {
-            int64_t deadline_us = atomic_load_explicit(&c->deadline_us, memory_order_relaxed);
-            if (deadline_us != 0 && now_us > deadline_us) {
+            if (is_over(c, now_us, pass % LOOK_PASSES == 0)) {
                 shutdown(c->fd, SHUT_RDWR);
                 atomic_store_explicit(&c->deadline_us, 0, memory_order_relaxed);
             }

@@ -720,6 +720,27 @@ static void cuts_off_slow_requests(void)
     zt_http_stop(own, 0);
 }
 
+/* A client that leaves in the middle of a request is not kept until it has been silent for long. */
+static void lets_go_of_clients_that_left(void)
+{
+    static const char *const rows[] = { "", "\r\n\r\n", "GET /peer HTTP/1.1\r\n",
+                                        "POST /echo HTTP/1.1\r\nHost: h\r\n"
+                                        "Content-Length: 9\r\n\r\nabc",
+                                        GET("/peer") };
+    for (int i = 0; i < 50; i++) {
+        const char *row = rows[i % (int)ZT_COUNT(rows)];
+        zt_auto_fd int fd = dial(zt_http_address(http));
+        char bytes[512];
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        ssize_t got = 1;
+        say(fd, row);
+        shutdown(fd, SHUT_WR);
+        while (got > 0 && poll(&p, 1, WAIT_MS) == 1)
+            got = recv(fd, bytes, sizeof(bytes), 0);
+        CHECK(row, got <= 0);
+    }
+}
+
 /* ---- addresses ----------------------------------------------------------------------------- */
 
 static void says_where_it_cannot_listen(void)
@@ -809,6 +830,7 @@ int main(void)
     RUN(drains_before_it_stops);
     RUN(stops_while_requests_wait);
     RUN(cuts_off_slow_requests);
+    RUN(lets_go_of_clients_that_left);
     RUN(says_where_it_cannot_listen);
     RUN(speaks_ipv6);
     zt_http_stop(http, ZT_SECOND_US);
