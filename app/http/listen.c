@@ -13,11 +13,11 @@
 
 #define BACKLOG 1024
 
-static void free_addresses(struct addrinfo *list)
+static void free_addresses(struct addrinfo **list)
 {
-    freeaddrinfo(list);
+    if (*list != NULL)
+        freeaddrinfo(*list);
 }
-ZT_AUTO(struct addrinfo, addresses, free_addresses)
 
 /* "host:port" or "[v6]:port" into its two halves. */
 static enum zt_code split(const char *text, char host[ZT_ADDRESS_TEXT], const char **ret_port,
@@ -79,7 +79,7 @@ static enum zt_code bind_failed(int error, const char *text, struct zt_err *err)
 enum zt_code zt_listen(const char *text, int *ret_fd, char *address, struct zt_err *err)
 {
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
-    zt_auto(addresses) struct addrinfo *list = NULL;
+    __attribute__((cleanup(free_addresses))) struct addrinfo *list = NULL;
     char host[ZT_ADDRESS_TEXT];
     const char *port = NULL;
     const int on = 1;
