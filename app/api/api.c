@@ -16,13 +16,14 @@
 
 /* clang-format off */
 static const struct zt_route routes[] = {
-    /* method  path                       body_max         later  handler         admit */
-    { "POST", "/api/v1/jobs/createTask",  ZT_KIE_BODY_MAX, true,  zt_api_create,  zt_api_admit_create },
-    { "GET",  "/api/v1/jobs/recordInfo",  0,               false, zt_api_record,  zt_api_admit },
-    { "GET",  ZT_FILES_ROUTE,             0,               false, zt_api_file,    NULL },
-    { "GET",  "/openapi.json",            0,               false, zt_api_openapi, NULL },
-    { "GET",  "/healthz",                 0,               false, zt_api_healthz, NULL },
-    { "GET",  "/readyz",                  0,               false, zt_api_readyz,  NULL },
+    /* method, path, body_max, later, handler, admit */
+    { "POST", "/api/v1/jobs/createTask", ZT_KIE_BODY_MAX, true, zt_api_create,
+      zt_api_admit_create },
+    { "GET",  "/api/v1/jobs/recordInfo", 0, false, zt_api_record,  zt_api_admit },
+    { "GET",  ZT_FILES_ROUTE,            0, false, zt_api_file,    NULL },
+    { "GET",  "/openapi.json",           0, false, zt_api_openapi, NULL },
+    { "GET",  "/healthz",                0, false, zt_api_healthz, NULL },
+    { "GET",  "/readyz",                 0, false, zt_api_readyz,  NULL },
 };
 /* clang-format on */
 

@@ -47,7 +47,7 @@ static const char *const durations[] = { "5", "10", NULL };
       "the last frame, under the same rules as image_url; empty for none" }
 #define NSFW                                                                                       \
     { "nsfw_checker", ZT_FIELD_BOOL, false, AT(nsfw_checker), 0, 0, NULL, "false",                 \
-      "sent as true: results are checked; sent as false: they are not, where the operator allows it" }
+      "true: results are checked; false: they are not, where the operator allows that" }
 #define RESOLUTION(words)                                                                          \
     { "resolution", ZT_FIELD_WORD, false, AT(resolution), 0, 0, words, "720p",                     \
       "height class of the video; its size follows the picture's aspect ratio" }

@@ -36,7 +36,7 @@
 #define DISCARD_MAX         ((size_t)64 << 10) /* of a refused body that is read all the same */
 #define WATCH_US            (100 * ZT_MS_US)
 #define LOOK_PASSES         5 /* of the watch, between two looks for clients that left */
-#define FLUSH_US            (500 * ZT_MS_US) /* at a stop, for the answers of requests that were cut off */
+#define FLUSH_US            (500 * ZT_MS_US) /* at a stop, for answers to what was cut off */
 
 /* One connection, as the watch sees it. */
 struct connection {
@@ -165,7 +165,6 @@ struct framing {
     int lengths, encodings;
     const char *length, *encoding;
     bool expects;
-    bool bad; /* two lengths, or a length beside an encoding: readers would disagree */
 };
 
 static enum MHD_Result note_framing(void *user, enum MHD_ValueKind kind, const char *key,

@@ -19,7 +19,6 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "check.h"
-#include "http/range.h"
 #include "http/request.h"
 
 #define WAIT_MS    10000
@@ -547,34 +546,6 @@ static void sends_files(void)
     CHECK_HAS("HEAD", a.all, "ETag: " ETAG "\r\n");
 }
 
-static void reads_and_writes_dates(void)
-{
-    static const struct {
-        const char *label, *text;
-        bool ok;
-        int64_t unix_s;
-    } rows[] = {
-        { "the example", "Sun, 06 Nov 1994 08:49:37 GMT", true, 784111777 },
-        { "the start", "Thu, 01 Jan 1970 00:00:00 GMT", true, 0 },
-        { "a leap day", "Thu, 29 Feb 2024 12:00:00 GMT", true, 1709208000 },
-        { "no leap day", "Wed, 29 Feb 2023 12:00:00 GMT", false, 0 },
-        { "wrong weekday", "Mon, 06 Nov 1994 08:49:37 GMT", false, 0 },
-        { "another form", "Sunday, 06-Nov-94 08:49:37 GMT", false, 0 },
-        { "hour 24", "Sun, 06 Nov 1994 24:49:37 GMT", false, 0 },
-        { "another zone", "Sun, 06 Nov 1994 08:49:37 CET", false, 0 },
-        { "empty", "", false, 0 },
-    };
-    for (size_t i = 0; i < ZT_COUNT(rows); i++) {
-        char text[ZT_HTTP_DATE];
-        int64_t unix_s = 0;
-        CHECK_INT(rows[i].label, zt_http_date_read(rows[i].text, &unix_s), rows[i].ok);
-        CHECK_INT(rows[i].label, unix_s, rows[i].unix_s);
-        zt_http_date(rows[i].unix_s, text);
-        if (rows[i].ok)
-            CHECK_STR(rows[i].label, text, rows[i].text);
-    }
-}
-
 /* ---- replies that come later --------------------------------------------------------------- */
 
 static struct zt_http_req *take_held(void)
@@ -743,37 +714,6 @@ static void lets_go_of_clients_that_left(void)
 
 /* ---- addresses ----------------------------------------------------------------------------- */
 
-static void says_where_it_cannot_listen(void)
-{
-    static const struct {
-        const char *label, *listen;
-        enum zt_code code;
-        const char *has;
-    } rows[] = {
-        { "no port", "127.0.0.1", ZT_E_INVALID, "host:port" },
-        { "empty", "", ZT_E_INVALID, "host:port" },
-        { "bare IPv6", "::1:80", ZT_E_INVALID, "host:port" },
-        { "port too large", "127.0.0.1:65536", ZT_E_INVALID, "0 to 65535" },
-        { "port is text", "127.0.0.1:http", ZT_E_INVALID, "0 to 65535" },
-        { "not ours", "192.0.2.1:0", ZT_E_INVALID, "not an address of this machine" },
-        { "in use", NULL, ZT_E_BUSY, "is in use" },
-    };
-    for (size_t i = 0; i < ZT_COUNT(rows); i++) {
-        const struct zt_http_options options = {
-            .listen = rows[i].listen ? rows[i].listen : zt_http_address(http),
-            .routes = routes,
-            .routes_n = (int)ZT_COUNT(routes),
-            .refuse = refuse,
-        };
-        struct zt_http *other = NULL;
-        struct zt_err err = { 0 };
-        CHECK_INT(rows[i].label, zt_http_start(&options, &other, &err), rows[i].code);
-        CHECK_HAS(rows[i].label, err.msg, rows[i].has);
-        CHECK_STR(rows[i].label, err.field, "listen");
-        zt_http_stop(other, 0);
-    }
-}
-
 static void speaks_ipv6(void)
 {
     struct zt_http *saved = http;
@@ -823,7 +763,6 @@ int main(void)
     RUN(continues_when_expected);
     RUN(refuses_ambiguous_framing);
     RUN(sends_files);
-    RUN(reads_and_writes_dates);
     RUN(answers_from_another_thread);
     RUN(outlives_a_client_that_left);
     RUN(waits_without_holding_threads);
@@ -831,7 +770,6 @@ int main(void)
     RUN(stops_while_requests_wait);
     RUN(cuts_off_slow_requests);
     RUN(lets_go_of_clients_that_left);
-    RUN(says_where_it_cannot_listen);
     RUN(speaks_ipv6);
     zt_http_stop(http, ZT_SECOND_US);
     unlink(file_path);
