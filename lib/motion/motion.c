@@ -5,7 +5,8 @@
  *         the camera's path in the room that the picture leaves
  *         the depth of the picture, if the path travels
  *         the scene: the part of the picture that the path sees, in layers, ready for drawing
- *         for each frame: draw the scene from its pose -> hand it on
+ *         for each frame: draw the scene from its pose -> join it to the shots beside it ->
+ *         hand it on
  *
  * With an end image there is one shot, and the passage from picture to picture is its motion.
  * Nothing here depends on the number of threads or on time.
@@ -27,6 +28,7 @@
 #include "motion/passage.h"
 #include "motion/scene.h"
 #include "motion/shots.h"
+#include "motion/transition.h"
 #include "prompt/prompt.h"
 
 struct engine {
@@ -80,8 +82,9 @@ struct run {
     struct zt_take take[ZT_SHOTS_MAX];
     int takes;
     struct zt_frame_buf frame;
-    struct zt_pose *path;  /* of the current take */
-    struct zt_depth depth; /* of the image, once a path travels */
+    struct zt_frame_buf last; /* what the shot before ended with; made when needed */
+    struct zt_pose *path;     /* of the current take */
+    struct zt_depth depth;    /* of the image, once a path travels */
 };
 
 static void choose_path(struct run *run, int index, const struct zt_room *room)
@@ -123,6 +126,39 @@ static enum zt_code find_depth(struct run *run, struct zt_err *err)
     return zt_depth_estimate(run->request->image, run->engine->pool, &run->depth, err);
 }
 
+/*
+ * What the transitions before and after a take do to its frame i, which is in run->frame; keeps
+ * what the next one needs.
+ */
+static enum zt_code join(struct run *run, int index, int i, struct zt_err *err)
+{
+    const struct zt_take *take = &run->take[index];
+    struct zt_pool *pool = run->engine->pool;
+    int frames = take->end - take->first;
+
+    if (index > 0) {
+        enum zt_transition kind = take->shot->transition;
+        int before = take[-1].end - take[-1].first;
+        struct zt_transition_span span = zt_transition_span(kind, before, frames);
+        if (i - take->first < span.in)
+            zt_transition_in(kind, &span, i - take->first, &run->last, &run->frame, pool);
+    }
+    if (index + 1 < run->takes) {
+        enum zt_transition kind = take[1].shot->transition;
+        int after = take[1].end - take[1].first;
+        struct zt_transition_span span = zt_transition_span(kind, frames, after);
+        if (i == take->end - 1 && span.in > 0) {
+            if (run->last.pixels == NULL)
+                ZT_TRY(zt_frame_buf_init(&run->last, run->plan->pixels, run->plan->width_px,
+                                         run->plan->height_px, err));
+            zt_frame_convert(&run->frame.view, &run->last, pool);
+        }
+        if (i >= take->end - span.out)
+            zt_transition_out(kind, &span, i - (take->end - span.out), &run->frame, pool);
+    }
+    return ZT_OK;
+}
+
 static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
 {
     const struct zt_take *take = &run->take[index];
@@ -146,6 +182,7 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
     for (int i = take->first; i < take->end; i++) {
         zt_crash_point("motion.frame");
         zt_scene_draw(scene, &run->path[i - take->first], &run->frame);
+        ZT_TRY(join(run, index, i, err));
         ZT_TRY(zt_meter_frame(&run->meter, &run->frame.view, i, err));
         ZT_TRY(zt_meter_step(&run->meter, i + 1 - take->first, take->end - take->first, err));
     }
@@ -246,6 +283,7 @@ static enum zt_code motion_generate(void *self, const struct zt_request *request
     free(run->path);
     zt_depth_clear(&run->depth);
     zt_frame_buf_clear(&run->frame);
+    zt_frame_buf_clear(&run->last);
     return rc;
 }
 

@@ -25,6 +25,9 @@
 /* A picture this little larger than needed is used as it is: resampling it would gain nothing. */
 #define DENSITY_AS_IS 1.15
 
+/* Closer framings stop where a frame pixel is worth less than this much of an image pixel. */
+#define COARSEST 0.4
+
 /* Image pixels around what the path sees, for the taps of filters. */
 #define MARGIN 4
 
@@ -46,10 +49,12 @@ struct working {
 static struct zt_crop rest_position(const struct zt_scene_source *s)
 {
     struct zt_crop crop = zt_crop_to_aspect(s->image, s->width_px, s->height_px);
-    double w = crop.w / s->take->scale, h = crop.h / s->take->scale;
+    double closest = fmax(crop.w / s->width_px / COARSEST, 1.25); /* a cut still shows */
+    double scale = fmin(s->take->scale, closest);
+    double w = crop.w / scale, h = crop.h / scale;
     double x = crop.x + (crop.w - w) / 2, y = crop.y + (crop.h - h) / 2;
 
-    if (s->take->scale > 1) { /* a closer view goes to its subject; the widest stays central */
+    if (scale > 1) { /* a closer view goes to its subject; the widest stays central */
         x = fmin(fmax(s->take->focus_x * s->image->width_px - w / 2, 0), s->image->width_px - w);
         y = fmin(fmax(s->take->focus_y * s->image->height_px - h / 2, 0), s->image->height_px - h);
     }
