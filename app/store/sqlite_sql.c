@@ -46,8 +46,13 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_TASK_BY_TOKEN] = { .sql = "SELECT " TASK_COLUMNS " FROM task"
                                        " WHERE file_token=?1 AND file_token<>''"
                                        " AND files_removed=0 AND files_expire_us>?2" },
-    [ZT_STMT_TASK_POSITION] = { .sql = "SELECT count(*) FROM task WHERE state='waiting' AND seq <"
-                                       " (SELECT seq FROM task WHERE id=?1 AND state='waiting')" },
+    /* Counted as far as it is cheap; beyond, the distance to the first waiting task bounds it. */
+    [ZT_STMT_TASK_POSITION] = { .sql =
+        "WITH me(seq) AS (SELECT seq FROM task WHERE id=?1 AND state='waiting'),"
+        " ahead(n) AS (SELECT count(*) FROM (SELECT 1 FROM task WHERE state='waiting'"
+        "  AND seq < (SELECT seq FROM me) LIMIT 100))"
+        " SELECT CASE WHEN n < 100 THEN n ELSE (SELECT seq FROM me) -"
+        "  (SELECT seq FROM task WHERE state='waiting' ORDER BY seq LIMIT 1) END FROM ahead" },
     [ZT_STMT_TASK_SEQ] = { .sql = "SELECT seq FROM task WHERE id=?1 AND (?2=0 OR key_id=?2)" },
     /* ?1 state or '', ?2 before this seq, ?3 limit. */
     [ZT_STMT_TASK_LIST] = { .sql = "SELECT " TASK_COLUMNS " FROM task"

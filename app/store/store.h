@@ -59,7 +59,10 @@ enum zt_code zt_store_task_get(struct zt_store *store, struct zt_arena *arena, c
 enum zt_code zt_store_task_by_token(struct zt_store *store, struct zt_arena *arena,
                                     const char *token, struct zt_task **ret, struct zt_err *err);
 
-/* Waiting tasks that will be claimed before this one; 0 when it is not waiting. */
+/*
+ * Waiting tasks that will be claimed before this one; 0 when it is not waiting. Exact below 100, an
+ * upper bound from there on: the cost of a poll must not grow with the queue.
+ */
 enum zt_code zt_store_task_position(struct zt_store *store, const struct zt_task *task,
                                     int64_t *ret, struct zt_err *err);
 

@@ -125,6 +125,15 @@ static void counts_and_positions(void)
     CHECK_INT("finished", position, 0);
     zt_store_task_position(w.store, stale, &position, &err);
     CHECK_INT("finished meanwhile", position, 0);
+    for (int i = 0; i < 150; i++) { /* past what is counted one by one */
+        char id[16];
+        snprintf(id, sizeof(id), "t%03d", i);
+        add(&w, id);
+    }
+    zt_store_task_position(w.store, get(&w, "t097"), &position, &err);
+    CHECK_INT("counted", position, 99);
+    zt_store_task_position(w.store, get(&w, "t149"), &position, &err);
+    CHECK_INT("bounded", position, 151);
     world_clear(&w);
 }
 
