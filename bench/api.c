@@ -57,9 +57,13 @@ struct outcome {
     char last[ANSWER_MAX]; /* the last answer, whole */
 };
 
+static pid_t server_pid; /* ended with us, whatever goes wrong */
+
 static _Noreturn void die(const char *what)
 {
-    fprintf(stderr, "bench_api: %s: %s\n", what, errno ? strerrordesc_np(errno) : "failed");
+    fprintf(stderr, "bench_api: %s (%s)\n", what, errno ? strerrordesc_np(errno) : "failed");
+    if (server_pid > 0)
+        kill(server_pid, SIGTERM);
     exit(1);
 }
 
@@ -121,7 +125,7 @@ static bool read_answer(struct connection *c, size_t *ret_body)
     ssize_t n = recv(c->fd, c->answer + c->got, sizeof(c->answer) - 1 - c->got, 0);
 
     if (n == 0 || (n < 0 && errno != EAGAIN))
-        die("the server closed a connection");
+        die(c->got > 0 ? c->answer : "the server closed a connection");
     if (n > 0)
         c->got += (size_t)n;
     c->answer[c->got] = '\0';
@@ -194,7 +198,10 @@ static enum MHD_Result answer_constant(void *user, struct MHD_Connection *connec
     (void)version;
     (void)upload;
     (void)upload_n;
-    (void)state;
+    if (*state == NULL) { /* the first call; answering now would end the connection */
+        *state = user;
+        return MHD_YES;
+    }
     return MHD_queue_response(connection, MHD_HTTP_OK, user);
 }
 
@@ -258,7 +265,8 @@ static double syncs_per_second(const char *folder, double seconds)
 /* ---- the server under test ----------------------------------------------------------------- */
 
 /* Runs PROGRAM with argv; its stdout is a pipe, its stderr goes to path. */
-static pid_t spawn(const char *program, char *const *argv, const char *stderr_path, FILE **ret)
+static pid_t spawn(const char *program, const char *const *argv, const char *stderr_path,
+                   FILE **ret)
 {
     int ends[2];
 
@@ -269,7 +277,7 @@ static pid_t spawn(const char *program, char *const *argv, const char *stderr_pa
         int err = open(stderr_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(ends[1], STDOUT_FILENO);
         dup2(err, STDERR_FILENO);
-        execv(program, argv);
+        execv(program, (char *const *)(uintptr_t)argv); /* exec does not write to them */
         _exit(127);
     }
     close(ends[1]);
@@ -285,9 +293,11 @@ static pid_t start_server(const char *program, const char *folder, int *ret_port
     FILE *out;
 
     zt_format(log, sizeof(log), "%s/serve.log", folder);
-    char *const argv[] = { "zoetrope",      "serve",     "--listen",    "127.0.0.1:0",  "--data",
-                           (char *)folder,  "--workers", "0",           "--rate-limit", "0",
-                           "--max-waiting", "0",         "--log-level", "warn",         NULL };
+    const char *const argv[] = {
+        "zoetrope",      "serve",     "--listen",    "127.0.0.1:0",  "--data",
+        folder,          "--workers", "0",           "--rate-limit", "0",
+        "--max-waiting", "0",         "--log-level", "warn",         NULL
+    };
     pid_t pid = spawn(program, argv, log, &out);
     *ret_port = 0;
     ret_key[0] = '\0';
@@ -356,7 +366,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (mkdtemp(folder) == NULL)
         die("mkdtemp");
-    pid_t server = start_server(argv[1], folder, &load.port, key, sizeof(key));
+    server_pid = start_server(argv[1], folder, &load.port, key, sizeof(key));
     double syncs = syncs_per_second(folder, 2);
 
     zt_format(request, sizeof(request),
@@ -385,8 +395,8 @@ int main(int argc, char **argv)
     kill(constant, SIGKILL);
     waitpid(constant, NULL, 0);
 
-    kill(server, SIGTERM);
-    waitpid(server, NULL, 0);
+    kill(server_pid, SIGTERM);
+    waitpid(server_pid, NULL, 0);
     zt_remove_tree(folder, NULL);
 
     printf("%d connections, %.0f s a phase, median of %d\n", load.connections, load.seconds,
