@@ -1,7 +1,12 @@
 /* progress.c - see progress.h. */
 #include "engine/progress.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
 #include "base/clock.h"
+#include "base/thread.h"
 
 /* Often enough for a smooth bar and a quick stop, seldom enough to cost nothing. */
 #define TELL_EVERY_US (100 * ZT_MS_US)
@@ -54,6 +59,78 @@ enum zt_code zt_meter_step(struct zt_meter *meter, int step, int steps, struct z
     if (step < steps && zt_now_mono_us() - meter->told_us < TELL_EVERY_US)
         return ZT_OK;
     return tell(meter, step, steps, err);
+}
+
+struct work {
+    zt_work_fn *fn;
+    void *user;
+    struct zt_err err;
+    enum zt_code rc;
+    pthread_mutex_t mutex; /* guards done */
+    pthread_cond_t ended;
+    bool done;
+};
+
+static void *run_work(void *arg)
+{
+    struct work *w = arg;
+
+    w->rc = w->fn(w->user, &w->err);
+    zt_locked(&w->mutex);
+    w->done = true;
+    pthread_cond_signal(&w->ended);
+    return NULL;
+}
+
+/* Waits a moment, or until the work is done: true. */
+static bool wait_for(struct work *w)
+{
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + TELL_EVERY_US * 1000;
+    until.tv_sec += (time_t)(ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    zt_locked(&w->mutex);
+    while (!w->done && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&w->ended, &w->mutex, &until);
+    return w->done;
+}
+
+static void work_init(struct work *w)
+{
+    pthread_condattr_t clock;
+
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->ended, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_mutex_init(&w->mutex, NULL);
+}
+
+enum zt_code zt_meter_run(struct zt_meter *meter, zt_work_fn *fn, void *user, struct zt_err *err)
+{
+    struct work w = { .fn = fn, .user = user };
+    enum zt_code rc = ZT_OK;
+    pthread_t thread;
+
+    if (meter->cancelled)
+        return stopped(meter, err);
+    work_init(&w);
+    bool threaded = pthread_create(&thread, NULL, run_work, &w) == 0;
+    if (!threaded)
+        run_work(&w); /* silent for once, but done */
+    while (threaded && !wait_for(&w))
+        if (rc == ZT_OK)
+            rc = tell(meter, 0, 0, err);
+    if (threaded)
+        pthread_join(thread, NULL);
+    pthread_cond_destroy(&w.ended);
+    pthread_mutex_destroy(&w.mutex);
+    if (rc == ZT_OK && w.rc != ZT_OK && err != NULL)
+        *err = w.err;
+    return rc != ZT_OK ? rc : w.rc;
 }
 
 enum zt_code zt_meter_frame(struct zt_meter *meter, const struct zt_frame *frame, int index,

@@ -30,6 +30,14 @@ enum zt_code zt_meter_stage(struct zt_meter *meter, const char *stage, int to_pe
  */
 enum zt_code zt_meter_step(struct zt_meter *meter, int step, int steps, struct zt_err *err);
 
+/*
+ * Runs a long piece of work on a thread of its own and tells meanwhile, so that a caller hears of
+ * it, and can ask for a stop, while something runs that cannot be interrupted. Returns when the
+ * work has ended: what it returned, or ZT_E_CANCELLED.
+ */
+typedef enum zt_code zt_work_fn(void *user, struct zt_err *err);
+enum zt_code zt_meter_run(struct zt_meter *meter, zt_work_fn *work, void *user, struct zt_err *err);
+
 /* Hands a frame on. ZT_E_CANCELLED as above. */
 enum zt_code zt_meter_frame(struct zt_meter *meter, const struct zt_frame *frame, int index,
                             struct zt_err *err);

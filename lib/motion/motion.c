@@ -118,12 +118,35 @@ static bool travels(const struct run *run, const struct zt_take *take)
     return false;
 }
 
+static enum zt_code estimate(void *user, struct zt_err *err)
+{
+    struct run *run = user;
+
+    return zt_depth_estimate(run->request->image, run->engine->pool, &run->depth, err);
+}
+
 static enum zt_code find_depth(struct run *run, struct zt_err *err)
 {
     if (run->depth.z != NULL)
         return ZT_OK;
     ZT_TRY(zt_meter_stage(&run->meter, "depth", run->meter.to, err));
-    return zt_depth_estimate(run->request->image, run->engine->pool, &run->depth, err);
+    return zt_meter_run(&run->meter, estimate, run, err);
+}
+
+struct opening {
+    struct run *run;
+    const struct zt_scene_source *source;
+    int frames;
+    struct zt_scene *scene;
+};
+
+static enum zt_code open_scene(void *user, struct zt_err *err)
+{
+    struct opening *o = user;
+    struct engine *engine = o->run->engine;
+
+    return zt_scene_open(o->source, o->run->path, o->frames, engine->pool, engine->simd, &o->scene,
+                         err);
 }
 
 /*
@@ -176,8 +199,12 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
         ZT_TRY(find_depth(run, err));
         source.depth = &run->depth;
     }
-    ZT_TRY(zt_scene_open(&source, run->path, take->end - take->first, run->engine->pool,
-                         run->engine->simd, &scene, err));
+    ZT_TRY(zt_meter_stage(&run->meter, "layers", run->meter.to, err));
+    struct opening opening = { run, &source, take->end - take->first, NULL };
+    enum zt_code rc = zt_meter_run(&run->meter, open_scene, &opening, err);
+    scene = opening.scene;
+    if (rc != ZT_OK)
+        return rc;
     ZT_TRY(zt_meter_stage(&run->meter, "render", 5 + 95 * take->end / frames, err));
     for (int i = take->first; i < take->end; i++) {
         zt_crash_point("motion.frame");

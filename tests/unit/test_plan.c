@@ -1,8 +1,11 @@
 /* From a request to size and frame count; progress. */
 #include "engine/plan.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "check.h"
 #include "engine/progress.h"
@@ -140,7 +143,8 @@ static void limits_prompts_by_characters(void)
 /* ---- progress ------------------------------------------------------------------------------ */
 
 struct told {
-    int calls, percent, backward, stop_at;
+    atomic_int calls;
+    int percent, backward, stop_at;
     const char *stage;
 };
 
@@ -148,11 +152,11 @@ static int on_progress(void *user, const struct zt_progress *p)
 {
     struct told *t = user;
 
-    t->calls++;
+    int calls = atomic_fetch_add(&t->calls, 1) + 1;
     t->backward += p->percent < t->percent;
     t->percent = p->percent;
     t->stage = p->stage;
-    return t->stop_at > 0 && t->calls >= t->stop_at;
+    return t->stop_at > 0 && calls >= t->stop_at;
 }
 
 static int on_frame(void *user, const struct zt_frame *frame, int index)
@@ -200,6 +204,44 @@ static void stops_when_asked(void)
     CHECK_INT("the frame that stops", zt_meter_frame(&meter, &frame, 3, &err), ZT_E_CANCELLED);
 }
 
+struct work {
+    struct told *told;
+    bool ran;
+};
+
+static enum zt_code wait_to_be_told(void *user, struct zt_err *err)
+{
+    struct work *w = user;
+    int64_t until = zt_now_mono_us() + 10 * ZT_SECOND_US;
+
+    while (atomic_load(&w->told->calls) < (w->told->stop_at > 0 ? 2 : 3) &&
+           zt_now_mono_us() < until)
+        sched_yield();
+    w->ran = true;
+    return zt_fail(err, ZT_E_NOMEM, "too large");
+}
+
+static void tells_while_work_runs(void)
+{
+    struct told told = { 0 };
+    struct work work = { &told, false };
+    struct zt_sink sink = { on_frame, on_progress, &told };
+    struct zt_err err = { 0 };
+    struct zt_meter meter;
+
+    zt_meter_init(&meter, &sink);
+    CHECK_INT("what the work says", zt_meter_run(&meter, wait_to_be_told, &work, &err), ZT_E_NOMEM);
+    CHECK_STR("and why", err.msg, "too large");
+    CHECK("told meanwhile", told.calls >= 3);
+    told = (struct told){ .stop_at = 2 };
+    work.ran = false;
+    CHECK_INT("a stop", zt_meter_run(&meter, wait_to_be_told, &work, &err), ZT_E_CANCELLED);
+    CHECK("after the work has ended", work.ran);
+    work.ran = false;
+    CHECK_INT("stays", zt_meter_run(&meter, wait_to_be_told, &work, &err), ZT_E_CANCELLED);
+    CHECK("and begins no more", !work.ran);
+}
+
 int main(void)
 {
     RUN(chooses_the_nearest_size);
@@ -209,5 +251,6 @@ int main(void)
     RUN(limits_prompts_by_characters);
     RUN(tells_progress_forward_only);
     RUN(stops_when_asked);
+    RUN(tells_while_work_runs);
     return check_done();
 }
