@@ -10,8 +10,10 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "motion/fill.h"
 #include "motion/match.h"
 #include "motion/refine.h"
+#include "motion/sharpen.h"
 #include "motion/smooth.h"
 
 #define GRAIN 8
@@ -34,7 +36,10 @@ struct direction {
     const struct zt_flow *other;
     float *data; /* weight of each pixel's own evidence */
     const float *na, *nb;
-    float *spare; /* 4 planes */
+    float *spare; /* 6 planes */
+    int apart;    /* of the neighbours whose support counts, in pixels */
+    float near2;  /* squared pixels within which their motion is the same */
+    float few;    /* share of them that is no support */
 };
 
 /* Flow and confidence of the matches that come back to where they began. */
@@ -70,18 +75,19 @@ static void keep_supported(void *user, int first, int end)
         for (int x = 0; x < w; x++) {
             size_t at = (size_t)y * (size_t)w + (size_t)x;
             float with = 0.0f, all = 0.0f;
-            for (int j = -6; j <= 6; j += 3) {
-                for (int i = -6; i <= 6; i += 3) {
+            for (int j = -2 * d->apart; j <= 2 * d->apart; j += d->apart) {
+                for (int i = -2 * d->apart; i <= 2 * d->apart; i += d->apart) {
                     if (x + i < 0 || x + i >= w || y + j < 0 || y + j >= h)
                         continue;
                     size_t q = (size_t)(y + j) * (size_t)w + (size_t)(x + i);
                     float du = u[q] - u[at], dv = v[q] - v[at];
                     all += 1.0f;
-                    with += du * du + dv * dv <= 6.0f ? d->flow->conf[q] : 0.0f;
+                    with += du * du + dv * dv <= d->near2 ? d->flow->conf[q] : 0.0f;
                 }
             }
             float share = with / all;
-            d->data[at] = d->flow->conf[at] * clamped((share - 0.1f) / 0.25f, 0.0f, 1.0f);
+            d->data[at] =
+                d->flow->conf[at] * clamped((share - d->few) / (2.5f * d->few), 0.0f, 1.0f);
         }
     }
 }
@@ -108,8 +114,14 @@ static float round_trip2(const struct direction *d, int x, int y, float *ret_see
     }
     bool outside = fabsf(tx - cx) > 0.75f || fabsf(ty - cy) > 0.75f;
     *ret_seen = outside ? 0.0f : seen * d->a->seen[at];
-    float eu = d->flow->u[at] + bu, ev = d->flow->v[at] + bv;
-    return eu * eu + ev * ev;
+    float eu = d->flow->u[at] + bu, ev = d->flow->v[at] + bv, least = eu * eu + ev * ev;
+    for (int i = 0; i < 4; i++) { /* at a border of the motion the mean of both sides is neither */
+        eu = d->flow->u[at] + d->other->u[q[i]];
+        ev = d->flow->v[at] + d->other->v[q[i]];
+        float e = 0.25f + eu * eu + ev * ev;
+        least = k[i] > 0.1f && e < least ? e : least;
+    }
+    return least;
 }
 
 static void weigh_evidence(void *user, int first, int end)
@@ -173,10 +185,45 @@ static void judge(struct direction *d, struct zt_pool *pool)
     zt_smooth_mean(d->spare, d->spare, w, h, 3, d->spare + 2 * n, pool);
     zt_smooth_mean(d->spare + n, d->spare + n, w, h, 3, d->spare + 2 * n, pool);
     zt_pool_for(pool, h, GRAIN, judge_rows, d);
+    d->apart = 2;
+    d->near2 = 2.0f;
+    d->few = 0.2f;
+    zt_pool_for(pool, h, GRAIN, keep_supported, d);
+    memcpy(d->flow->conf, d->data, n * sizeof(float));
+}
+
+/* Lowers the trust in pixels beside a border of the motion. */
+static void clean_rows(void *user, int first, int end)
+{
+    static const int8_t beside[][2] = { { 1, 0 }, { -1, 0 }, { 0, 1 },  { 0, -1 },
+                                        { 2, 0 }, { -2, 0 }, { 0, 2 },  { 0, -2 },
+                                        { 1, 1 }, { -1, 1 }, { 1, -1 }, { -1, -1 } };
+    const struct direction *d = user;
+    const struct zt_flow *f = d->flow;
+    int w = f->width, h = f->height;
+
+    for (int y = first; y < end; y++) {
+        for (int x = 0; x < w; x++) {
+            size_t at = (size_t)y * (size_t)w + (size_t)x;
+            float most = 0.0f;
+            for (size_t k = 0; k < ZT_COUNT(beside); k++) {
+                int px = x + beside[k][0], py = y + beside[k][1];
+                if (px < 0 || py < 0 || px >= w || py >= h)
+                    continue;
+                size_t p = (size_t)py * (size_t)w + (size_t)px;
+                float du = f->u[p] - f->u[at], dv = f->v[p] - f->v[at];
+                float jump = du * du + dv * dv;
+                most = jump > most ? jump : most;
+            }
+            f->clean[at] = f->conf[at] / (1.0f + most * most * 0.5f);
+            if (d->a->seen[at] < 0.5f)
+                f->clean[at] = f->conf[at] = -1.0f;
+        }
+    }
 }
 
 /* Gives pixels without confidence the motion of the confident ones on their side of the edge. */
-static void fill_doubtful(struct direction *d, struct zt_pool *pool)
+static enum zt_code fill_doubtful(struct direction *d, struct zt_pool *pool, struct zt_err *err)
 {
     size_t n = (size_t)d->a->width * (size_t)d->a->height;
     struct zt_flow *f = d->flow;
@@ -187,12 +234,14 @@ static void fill_doubtful(struct direction *d, struct zt_pool *pool)
         v[i] = f->v[i];
         sure[i] = f->conf[i] * f->conf[i];
     }
+    ZT_TRY(zt_fill_occluded(d->a, u, v, sure, 0.5f, err));
     zt_smooth_flow(d->a, u, v, sure, 900.0f, 0.03f, scratch, pool);
     for (size_t i = 0; i < n; i++) {
         float k = clamped(f->conf[i] * 2.0f, 0.0f, 1.0f);
         f->u[i] = u[i] + k * (f->u[i] - u[i]);
         f->v[i] = v[i] + k * (f->v[i] - v[i]);
     }
+    return ZT_OK;
 }
 
 /* ---- public -------------------------------------------------------------------------------- */
@@ -208,9 +257,47 @@ static enum zt_code flow_init(struct zt_flow *flow, int width, int height, struc
     size_t n = (size_t)width * (size_t)height;
     void *block = NULL;
 
-    ZT_TRY(zt_try_alloc(n, 3 * sizeof(float), "an optical flow", &block, err));
-    *flow = (struct zt_flow){ width, height, block, (float *)block + n, (float *)block + 2 * n };
+    ZT_TRY(zt_try_alloc(n, 4 * sizeof(float), "an optical flow", &block, err));
+    *flow = (struct zt_flow){ .width = width, .height = height, .u = block };
+    flow->v = flow->u + n;
+    flow->conf = flow->v + n;
+    flow->clean = flow->conf + n;
     return ZT_OK;
+}
+
+/* The gain and offset that take the luma of b to that of a where they correspond. */
+static void fit_light(const struct direction *d, float *ret_gain, float *ret_offset)
+{
+    int w = d->a->width, h = d->a->height;
+    double n = 1e-9, sa = 0.0, sb = 0.0, sab = 0.0, sbb = 0.0;
+
+    for (int y = 0; y < h; y += 2) {
+        for (int x = 0; x < w; x += 2) {
+            size_t at = (size_t)y * (size_t)w + (size_t)x;
+            float tx = clamped((float)x + d->flow->u[at], 0.0f, (float)(w - 1));
+            float ty = clamped((float)y + d->flow->v[at], 0.0f, (float)(h - 1));
+            size_t to = (size_t)(ty + 0.5f) * (size_t)w + (size_t)(tx + 0.5f);
+            double k = (double)d->data[at], a = (double)d->a->luma[at], b = (double)d->b->luma[to];
+            n += k;
+            sa += k * a;
+            sb += k * b;
+            sab += k * a * b;
+            sbb += k * b * b;
+        }
+    }
+    double spread = sbb / n - sb / n * (sb / n);
+    double gain = spread > 1e-4 ? (sab / n - sa / n * (sb / n)) / spread : 1.0;
+    gain = gain < 0.4 ? 0.4 : gain > 2.5 ? 2.5 : gain;
+    *ret_gain = (float)gain;
+    *ret_offset = (float)(sa / n - gain * (sb / n));
+}
+
+static void sharpen(struct direction *d, struct zt_pool *pool)
+{
+    float gain, offset;
+
+    fit_light(d, &gain, &offset);
+    zt_sharpen_flow(d->a, d->b, gain, offset, d->flow->u, d->flow->v, d->spare, pool);
 }
 
 static enum zt_code refine_both(struct direction *d, const struct zt_flow_run *run, float *scratch,
@@ -236,8 +323,8 @@ static enum zt_code finish(const struct zt_matcher *m, const struct zt_flow_imag
     size_t n = (size_t)a->width * (size_t)a->height;
     float *na = block, *nb = block + n, *scratch = block + 4 * n;
     struct direction d[2] = {
-        { a, b, m->ab, m->ba, ab, ba, block + 2 * n, na, nb, scratch },
-        { b, a, m->ba, m->ab, ba, ab, block + 3 * n, nb, na, scratch },
+        { a, b, m->ab, m->ba, ab, ba, block + 2 * n, na, nb, scratch, 3, 6.0f, 0.1f },
+        { b, a, m->ba, m->ab, ba, ab, block + 3 * n, nb, na, scratch, 3, 6.0f, 0.1f },
     };
 
     zt_refine_normalise(a, na, scratch, run->pool);
@@ -248,11 +335,15 @@ static enum zt_code finish(const struct zt_matcher *m, const struct zt_flow_imag
         zt_smooth_flow(d[i].a, d[i].flow->u, d[i].flow->v, d[i].data, 60.0f, 0.03f, scratch,
                        run->pool);
     }
+    for (int i = 0; i < 2; i++)
+        sharpen(&d[i], run->pool);
     ZT_TRY(refine_both(d, run, scratch, err));
     for (int i = 0; i < 2; i++)
         judge(&d[i], run->pool);
     for (int i = 0; i < 2; i++)
-        fill_doubtful(&d[i], run->pool);
+        ZT_TRY(fill_doubtful(&d[i], run->pool, err));
+    for (int i = 0; i < 2; i++)
+        zt_pool_for(run->pool, a->height, GRAIN, clean_rows, &d[i]);
     return zt_flow_tick(run, 10, 10, err);
 }
 

@@ -44,10 +44,14 @@ struct zt_flow_run {
 /* Tells how far the run is: `step` of `steps` of its span. ZT_E_CANCELLED when told to stop. */
 enum zt_code zt_flow_tick(const struct zt_flow_run *run, int step, int steps, struct zt_err *err);
 
-/* Pixel (x, y) moves by (u, v); conf is 0 (occluded, or no counterpart) ... 1. */
+/*
+ * Pixel (x, y) moves by (u, v); conf is 0 (occluded, or no counterpart) ... 1. clean is conf, less
+ * beside a border of the motion, where the pixels of the picture mix two things. Both are -1 where
+ * the picture sees nothing.
+ */
 struct zt_flow {
     int width, height;
-    float *u, *v, *conf; /* in one allocation, freed by zt_flow_clear */
+    float *u, *v, *conf, *clean; /* in one allocation, freed by zt_flow_clear */
 };
 
 enum zt_code zt_flow_image_init(struct zt_flow_image *image, int width, int height,
@@ -62,7 +66,7 @@ void zt_flow_image_shrink(const struct zt_image *from, struct zt_flow_image *ret
 enum zt_code zt_flow_image_halve(const struct zt_flow_image *from, struct zt_flow_image *ret,
                                  struct zt_err *err);
 
-/* ret(x) = from(s(x)); seen is 0 where s(x) is outside. Same sizes. */
+/* ret(x) = from(s(x)); seen is 0 where s(x) is outside. */
 void zt_flow_image_warp(const struct zt_flow_image *from, const struct zt_similarity *s,
                         struct zt_flow_image *ret, struct zt_pool *pool);
 

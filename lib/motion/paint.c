@@ -87,7 +87,7 @@ enum zt_code zt_paint_mesh_init(struct zt_paint_mesh *mesh, int width, int heigh
     void *block = NULL;
 
     ZT_TRY(zt_try_alloc(n, PLANES * sizeof(float), "the mesh of the passage", &block, err));
-    *mesh = (struct zt_paint_mesh){ columns, rows, block, NULL, NULL, NULL, NULL };
+    *mesh = (struct zt_paint_mesh){ .columns = columns, .rows = rows, .x0 = block };
     mesh->y0 = mesh->x0 + n;
     mesh->x1 = mesh->y0 + n;
     mesh->y1 = mesh->x1 + n;
@@ -117,18 +117,28 @@ struct row {
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-ALWAYS_INLINE void between_lines(const float *a, const float *b, float t, int n, float *out)
+/* The line a share t of the way from line a to line b, `step` further down. */
+ALWAYS_INLINE void between_lines(const float *a, const float *b, float t, float step, float tear,
+                                 int n, float *out)
 {
-    for (int i = 0; i < n; i++)
-        out[i] = a[i] + t * (b[i] - a[i]);
+    float ahead = t < 0.5f ? t * step : (t - 1.0f) * step;
+
+    for (int i = 0; i < n; i++) {
+        float d = b[i] - a[i], nearer = t < 0.5f ? a[i] : b[i];
+        out[i] = fabsf(d - step) > tear ? nearer + ahead : a[i] + t * d;
+    }
 }
 
-ALWAYS_INLINE void spread(const float *line, int columns, float *out)
+ALWAYS_INLINE void spread(const float *line, int columns, float step, float tear, float *out)
 {
     for (int i = 0; i + 1 < columns; i++) {
-        float step = (line[i + 1] - line[i]) * (1.0f / ZT_MESH_STEP);
-        for (int k = 0; k < ZT_MESH_STEP; k++)
-            out[i * ZT_MESH_STEP + k] = line[i] + step * (float)k;
+        float a = line[i], b = line[i + 1], d = (b - a) * (1.0f / ZT_MESH_STEP);
+        float own = step * (1.0f / ZT_MESH_STEP);
+        bool torn = fabsf(b - a - step) > tear;
+        for (int k = 0; k < ZT_MESH_STEP; k++) {
+            float from = torn && 2 * k >= ZT_MESH_STEP ? b - own * ZT_MESH_STEP : a;
+            out[i * ZT_MESH_STEP + k] = from + (torn ? own : d) * (float)k;
+        }
     }
 }
 
@@ -157,11 +167,15 @@ ALWAYS_INLINE struct row prepare(const struct zt_paint_image *image,
 
     for (int p = 0; p < PLANES; p++) {
         const float *a = planes[p] + above;
-        between_lines(a, a + columns, t, columns, line);
-        spread(line, columns, p == PLANES - 1 ? mix : spare);
-        if (p < PLANES - 1)
-            to_fixed(spare, wide - ZT_MESH_STEP, p % 2 == 0 ? image->width : image->height,
-                     fixed + p * wide);
+        if (p == PLANES - 1) {
+            between_lines(a, a + columns, t, 0.0f, 2.0f, columns, line);
+            spread(line, columns, 0.0f, 2.0f, mix);
+            break;
+        }
+        between_lines(a, a + columns, t, mesh->down[p], ZT_MESH_TEAR, columns, line);
+        spread(line, columns, mesh->across[p], ZT_MESH_TEAR, spare);
+        to_fixed(spare, wide - ZT_MESH_STEP, p % 2 == 0 ? image->width : image->height,
+                 fixed + p * wide);
     }
     return (struct row){ fixed, fixed + wide, fixed + 2 * wide, fixed + 3 * wide, mix };
 }

@@ -26,7 +26,8 @@ void zt_paint_image_clear(struct zt_paint_image *image);
 /* Copies a row as RGB24. */
 void zt_paint_copy_row(const struct zt_paint_image *image, int y, uint8_t *rgb);
 
-#define ZT_MESH_STEP 4 /* pixels from node to node */
+#define ZT_MESH_STEP 2 /* pixels from node to node */
+#define ZT_MESH_TEAR 1.5f
 
 /* Node (i, j) is pixel (i, j) * ZT_MESH_STEP of the frame; the last ones lie past its edge. */
 struct zt_paint_mesh {
@@ -34,6 +35,12 @@ struct zt_paint_mesh {
     float *x0, *y0; /* where to look in the first picture, in its pixels */
     float *x1, *y1; /* ... and in the last */
     float *mix;     /* share of the last picture, 0 ... 1 */
+    /*
+     * By how much x0, y0, x1, y1 grow to the next node across and down where nothing moves on its
+     * own. Where they grow otherwise by more than ZT_MESH_TEAR there is a border between two
+     * motions, and each pixel takes that of the nearer node.
+     */
+    float across[4], down[4];
 };
 
 enum zt_code zt_paint_mesh_init(struct zt_paint_mesh *mesh, int width, int height,

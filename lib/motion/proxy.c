@@ -106,11 +106,11 @@ static float clamped(float v, float low, float high)
 static void warp_rows(void *user, int first, int end)
 {
     const struct warp *p = user;
-    int w = p->to->width, h = p->to->height;
+    int w = p->from->width, h = p->from->height;
 
     for (int y = first; y < end; y++) {
-        for (int x = 0; x < w; x++) {
-            size_t at = (size_t)y * (size_t)w + (size_t)x;
+        for (int x = 0; x < p->to->width; x++) {
+            size_t at = (size_t)y * (size_t)p->to->width + (size_t)x;
             double sx, sy;
             zt_similarity_apply(p->map, (double)x, (double)y, &sx, &sy);
             float fx = (float)sx, fy = (float)sy;

@@ -11,14 +11,21 @@
 #include "motion/flow.h"
 
 /*
- * The motion at each place of the frame at t. r0 is what to follow back to the first picture, r1
- * what to follow on to the last: a place z is z - t r0 there and z + (1 - t) r1 here. odds0 and
- * odds1 say how much each picture is to be believed, before their share by time.
+ * The motion at a place of the frame at t. r0 is what to follow back to the first picture, r1 what
+ * to follow on to the last: the place z is z - t r0 there and z + (1 - t) r1 here. odds0 and odds1
+ * say how much each picture is to be believed, before their share by time. torn: this place, the
+ * next across, and those below them do not all move together (also when they are the last).
  */
+struct zt_motion_at {
+    float r0x, r0y, r1x, r1y, odds0, odds1, torn, unused;
+};
+
+#define ZT_BETWEEN_SAME2 2.0f /* squared proxy pixels within which two places move together */
+
 struct zt_between {
     int width, height;
-    float *r0x, *r0y, *r1x, *r1y, *odds0, *odds1; /* one allocation */
-    float *sums;                                  /* scratch, two times 5 planes */
+    struct zt_motion_at *at;
+    struct zt_between_place *places; /* scratch, for each picture */
 };
 
 enum zt_code zt_between_init(struct zt_between *b, int width, int height, struct zt_err *err);
