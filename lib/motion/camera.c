@@ -44,16 +44,16 @@ static const struct amount amounts[ZT_MOVE_KINDS] = {
     [ZT_MOVE_PAN_RIGHT]      = {     0,  0.24,     0,     0,     0,     0,     0,     0,     0 },
     [ZT_MOVE_TILT_UP]        = {     0,     0, -0.20,     0,     0,     0,     0,     0,     0 },
     [ZT_MOVE_TILT_DOWN]      = {     0,     0,  0.20,     0,     0,     0,     0,     0,     0 },
-    [ZT_MOVE_TRUCK_LEFT]     = {     0,     0,     0,     0, -0.24,     0,     0,     0,     0 },
-    [ZT_MOVE_TRUCK_RIGHT]    = {     0,     0,     0,     0,  0.24,     0,     0,     0,     0 },
-    [ZT_MOVE_PEDESTAL_UP]    = {     0,     0,     0,     0,     0, -0.20,     0,     0,     0 },
-    [ZT_MOVE_PEDESTAL_DOWN]  = {     0,     0,     0,     0,     0,  0.20,     0,     0,     0 },
+    [ZT_MOVE_TRUCK_LEFT]     = {     0, -0.12,     0,     0, -0.15,     0,     0,     0,     0 },
+    [ZT_MOVE_TRUCK_RIGHT]    = {     0,  0.12,     0,     0,  0.15,     0,     0,     0,     0 },
+    [ZT_MOVE_PEDESTAL_UP]    = {     0,     0,  -0.1,     0,     0, -0.12,     0,     0,     0 },
+    [ZT_MOVE_PEDESTAL_DOWN]  = {     0,     0,   0.1,     0,     0,  0.12,     0,     0,     0 },
     [ZT_MOVE_ROLL_CW]        = {     0,     0,     0,  0.10,     0,     0,     0,     0,     0 },
     [ZT_MOVE_ROLL_CCW]       = {     0,     0,     0, -0.10,     0,     0,     0,     0,     0 },
-    [ZT_MOVE_ORBIT_LEFT]     = {  0.03,  0.27,     0,     0, -0.32,     0,     0,     0,     0 },
-    [ZT_MOVE_ORBIT_RIGHT]    = {  0.03, -0.27,     0,     0,  0.32,     0,     0,     0,     0 },
-    [ZT_MOVE_CRANE_UP]       = {     0,     0,  0.08,     0,     0, -0.28, -0.04,     0,     0 },
-    [ZT_MOVE_CRANE_DOWN]     = {     0,     0, -0.08,     0,     0,  0.28,  0.04,     0,     0 },
+    [ZT_MOVE_ORBIT_LEFT]     = {  0.03, 0.153,     0,     0, -0.17,     0,     0,     0,     0 },
+    [ZT_MOVE_ORBIT_RIGHT]    = {  0.03, -0.153,     0,     0,  0.17,     0,     0,     0,     0 },
+    [ZT_MOVE_CRANE_UP]       = {     0,     0,  0.02,     0,     0, -0.16, -0.04,     0,     0 },
+    [ZT_MOVE_CRANE_DOWN]     = {     0,     0, -0.02,     0,     0,  0.16,  0.04,     0,     0 },
     [ZT_MOVE_FOLLOW]         = {  0.02,     0,     0,     0,     0,     0,  0.16,     0,  0.35 },
     [ZT_MOVE_HANDHELD]       = {  0.03,     0,     0,     0,     0,     0,  0.03,     0,     1 },
 };
@@ -68,6 +68,7 @@ struct leg {
 struct legs {
     int n;
     struct leg leg[ZT_MOVES_MAX];
+    double tx, ty; /* all travel sideways together */
 };
 
 /* The speed rises and falls as 3x^2 - 2x^3 over RAMP. */
@@ -128,6 +129,45 @@ static void legs_of_shot(const struct zt_shot *shot, double seconds, struct legs
             .from = (double)at / stretches,
             .to = (double)(at + 1) / stretches,
         };
+    }
+}
+
+/*
+ * The most that near things may move against far ones, in units, over a shot: depth is a guess and
+ * what was hidden is invented, and past this it begins to show.
+ */
+#define PARALLAX_MAX 0.06
+
+/* How far from the middle of the frame a push is judged by. */
+#define PUSH_RADIUS 0.4
+
+/*
+ * Travel beyond the limit becomes a pan or a zoom, which moves everything alike: the move keeps its
+ * size and loses depth.
+ */
+static void limit_parallax(struct legs *legs)
+{
+    double across = 0, in = 0;
+
+    for (int i = 0; i < legs->n; i++) {
+        const struct amount *a = &legs->leg[i].amount;
+        across += hypot(a->tx, a->ty);
+        in += fabs(a->tz) + fabs(a->dolly);
+    }
+    double allowed = PARALLAX_MAX / (ZT_D_NEAR - ZT_D_FAR);
+    double keep = fmin(1, allowed / fmax(across, 1e-9));
+    double keep_in = fmin(1, allowed / PUSH_RADIUS / fmax(in, 1e-9));
+    for (int i = 0; i < legs->n; i++) {
+        struct amount *a = &legs->leg[i].amount;
+        a->x += a->tx * (1 - keep) * ZT_D_FLAT;
+        a->y += a->ty * (1 - keep) * ZT_D_FLAT;
+        a->tx *= keep;
+        a->ty *= keep;
+        a->zoom += a->tz * (1 - keep_in);
+        a->tz *= keep_in;
+        a->dolly *= keep_in;
+        legs->tx += a->tx;
+        legs->ty += a->ty;
     }
 }
 
@@ -246,6 +286,11 @@ static struct zt_pose pose_at(const struct legs *legs, const struct hand *hand,
         pose.tz += leg->amount.tz * e;
         dolly += leg->amount.dolly * e;
     }
+    /* The picture was taken in the middle of a sideways travel: half of it is seen either way. */
+    pose.tx -= k * legs->tx / 2;
+    pose.ty -= k * legs->ty / 2;
+    pose.x += k * legs->tx / 2 * ZT_D_FLAT;
+    pose.y += k * legs->ty / 2 * ZT_D_FLAT;
     if (hand->size > 0) {
         double seconds = u * o->seconds, period = o->loop ? o->seconds : 0, s = hand->size * k;
         pose.x += s * SHAKE_X * shake_at(&hand->x, seconds, period);
@@ -371,6 +416,7 @@ void zt_camera_path(const struct zt_shot *shot, const struct zt_room *room,
         legs_of_shot(shot, o->seconds, &legs);
     else if (!o->still)
         default_legs(room, o->seconds, &rng, &legs);
+    limit_parallax(&legs);
     struct hand hand = new_hand(&legs, &rng);
     for (;;) {
         crop = crop_for(&legs, &hand, room, o, k, path);
