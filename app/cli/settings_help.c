@@ -64,7 +64,7 @@ static void put_wrapped(FILE *out, const char *text, size_t at)
 
 static void put_row(FILE *out, const struct zt_setting *row)
 {
-    char words[64], left[128], text[512];
+    char words[64] = "", left[128], text[512];
     const char *value = placeholder(row, words);
     char letter[8] = "    ";
 
@@ -140,7 +140,7 @@ void zt_settings_markdown(FILE *out)
           out);
     for (size_t i = 0; i < zt_settings_table_n; i++) {
         const struct zt_setting *row = &zt_settings_table[i];
-        char words[64];
+        char words[64] = "";
         if ((row->commands & ZT_FOR_HIDDEN) != 0)
             continue;
         const char *value = placeholder(row, words);

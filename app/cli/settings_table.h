@@ -1,4 +1,4 @@
-/* settings_table.h - the table itself, apart from the code that reads by it. Private to settings. */
+/* settings_table.h - the table itself, apart from the code that reads by it: settings*.c alone. */
 #ifndef ZT_CLI_SETTINGS_TABLE_H
 #define ZT_CLI_SETTINGS_TABLE_H
 

@@ -158,15 +158,17 @@ static void write_all(const void *bytes, size_t n)
     }
 }
 
-static _Noreturn void answer(const struct zt_image *image, const struct zt_err *err)
+static _Noreturn void answer_failure(const struct zt_err *err)
+{
+    const struct zt_jail_answer head = { .magic = ZT_JAIL_MAGIC, .err = *err };
+
+    write_all(&head, sizeof(head));
+    _exit(0);
+}
+
+static _Noreturn void answer(const struct zt_image *image)
 {
     struct zt_jail_answer head = { .magic = ZT_JAIL_MAGIC };
-
-    if (image == NULL) {
-        head.err = *err;
-        write_all(&head, sizeof(head));
-        _exit(0);
-    }
     size_t row = (size_t)image->width_px * 3;
     head.width_px = image->width_px;
     head.height_px = image->height_px;
@@ -224,7 +226,7 @@ static void act_memory(void)
 
     for (char *p; (p = malloc(block)) != NULL;)
         memset(p, 1, block);
-    answer(NULL, &(struct zt_err){ .code = ZT_E_NOMEM, .msg = "no memory is left" });
+    answer_failure(&(struct zt_err){ .code = ZT_E_NOMEM, .msg = "no memory is left" });
 }
 
 static void act_flood(void)
@@ -287,7 +289,7 @@ static void act_up(const char *how)
 
 _Noreturn void zt_jail_main(const char *misbehave)
 {
-    struct zt_jail_ask ask;
+    struct zt_jail_ask ask = { 0 };
     struct zt_image image = { 0 };
     struct zt_err err = { 0 };
     const uint8_t *bytes = NULL;
@@ -296,11 +298,11 @@ _Noreturn void zt_jail_main(const char *misbehave)
     signal(SIGXFSZ, SIG_DFL);
     close_range(ZT_JAIL_FDS, ~0u, 0);
     if (read_ask(&ask, &bytes, &err) != ZT_OK)
-        answer(NULL, &err);
+        answer_failure(&err);
     tzset(); /* reads its file now: the colour library asks for the date while it decodes */
     uint64_t answer_max = sizeof(struct zt_jail_answer) + 3 * (uint64_t)ask.limits.max_pixels;
     if (give_up_resources(answer_max, &err) != ZT_OK || give_up_calls(&err) != ZT_OK)
-        answer(NULL, &err);
+        answer_failure(&err);
 #ifdef ZT_FAULTS
     if (misbehave != NULL)
         act_up(misbehave);
@@ -308,6 +310,6 @@ _Noreturn void zt_jail_main(const char *misbehave)
     (void)misbehave;
 #endif
     if (zt_image_decode(bytes, (size_t)ask.bytes, &ask.limits, &image, &err) != ZT_OK)
-        answer(NULL, &err);
-    answer(&image, NULL);
+        answer_failure(&err);
+    answer(&image);
 }

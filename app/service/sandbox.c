@@ -125,6 +125,15 @@ static int lift(int fd)
     return high;
 }
 
+/* The descriptor, which is no longer closed on the way out of the scope. */
+static int hand_on(int *fd)
+{
+    int mine = *fd;
+
+    *fd = -1;
+    return mine;
+}
+
 static int spawn(int in, int out, int alive, const char *misbehave, pid_t *ret)
 {
     char *const argv[] = { (char *)"zoetrope", (char *)ZT_JAIL_COMMAND, (char *)misbehave, NULL };
@@ -168,9 +177,8 @@ static enum zt_code start(const void *bytes, size_t n, const struct zt_image_lim
     int rc = spawn(in, out, alive_there, misbehave, &ret->pid);
     if (rc != 0)
         return zt_fail_errno(err, rc, "start the decoding process", "/proc/self/exe");
-    ret->alive = alive;
-    ret->out = out;
-    alive = out = -1; /* the caller's now */
+    ret->alive = hand_on(&alive);
+    ret->out = hand_on(&out);
     return ZT_OK;
 }
 
@@ -283,7 +291,7 @@ static enum zt_code decode(const void *bytes, size_t n, const struct zt_image_li
                            struct zt_image *ret, struct zt_err *err)
 {
     struct zt_image_limits filled = fill_limits(limits);
-    struct jail jail;
+    struct jail jail = { .alive = -1, .out = -1 };
     int status = 0;
 
     if (n > filled.max_bytes)

@@ -5,6 +5,7 @@
  * died. Workers sit in process groups of their own, so that Ctrl-C in a terminal reaches the server
  * alone, which then tells them in order.
  */
+#define _GNU_SOURCE /* environ */
 #include "service/supervise.h"
 
 #include <errno.h>
@@ -38,8 +39,6 @@
 #define LIVED_US         (10 * ZT_SECOND_US) /* dying sooner than this after its start is "rapid" */
 #define RESTART_FIRST_US (200 * ZT_MS_US)
 #define RESTART_MAX_US   (10 * ZT_SECOND_US)
-
-extern char **environ;
 
 struct slot {
     pid_t pid;   /* 0: none */

@@ -127,7 +127,6 @@ def check_ledger(w, ledger, checks):
            if t["state"] == "fail" and "3 of 3 attempts" not in t["failMsg"]]
     checks.check("fails only when three attempts died", not odd, odd)
     good = [t for t in ledger.path if listed[t]["state"] == "success"] if not lost else []
-    checks.check("most of them succeed", 2 * len(good) >= len(ledger.path), (len(good), len(ledger.path)))
     missing = []
     for task in good:
         status, video = w.download(json.loads(w.get(task)["resultJson"])["resultUrls"][0])
@@ -154,6 +153,13 @@ def check_callbacks(w, ledger, listed, checks):
     return several
 
 
+def one_task_s(w, checks):
+    """How long a task takes when it is left alone."""
+    began = time.monotonic()
+    w.check_success("chaos: the first one", (task := w.submit()), w.finished(task))
+    return time.monotonic() - began
+
+
 def run(program, checks, outside, kills, seconds, seed):
     rng = random.Random(seed)
     ledger = Ledger()
@@ -162,10 +168,11 @@ def run(program, checks, outside, kills, seconds, seed):
     counts = {}
     try:
         w.start()
+        pause_s = 0.6 * min(max(1, one_task_s(w, checks)), 4)  # some tasks see no strike, and others three
         client = Client(w, ledger, random.Random(seed + 1))
         client.start()
         while sum(counts.values()) < kills and time.monotonic() - began < seconds:
-            time.sleep(rng.random() * 1.2)
+            time.sleep(rng.random() * 2 * pause_s)
             what = strike(w, rng)
             counts[what] = counts.get(what, 0) + 1
         took = time.monotonic() - began
@@ -174,9 +181,10 @@ def run(program, checks, outside, kills, seconds, seed):
         client.quit = True
         client.join(30)
         checks.check("the client saw nothing strange", client.crashed is None, repr(client.crashed))
-        checks.check("some work was done", len(ledger.final) >= min(kills, 10) / 2, len(ledger.final))
         w.wait(lambda: all(t["state"] in ("success", "fail") for t in w.list()), 60, 0.5)
         listed, good = check_ledger(w, ledger, checks)
+        checks.check("some work was done all the while", len(good) >= max(1, sum(counts.values()) / 20),
+                     (len(good), counts))
         several = check_callbacks(w, ledger, listed, checks)
         checks.check("ends in order", w.stop() == 0, w.tail())
         print(f"chaos: seed {seed}, {sum(counts.values())} strikes {counts} in {took:.0f} s; {len(ledger.path)} "
