@@ -93,10 +93,13 @@ static uint8_t to_byte(int32_t v)
 
 struct job {
     const struct zt_image *picture;
-    struct zt_planes *raw; /* samples, padded, before the filter */
-    struct zt_planes *out;
+    struct zt_planes *samples;
+};
+
+struct filtering {
+    const struct zt_plane *in;
+    struct zt_plane *out;
     struct prefilter filter;
-    int plane;
 };
 
 static void to_yuv(void *user, int first, int end)
@@ -106,8 +109,8 @@ static void to_yuv(void *user, int first, int end)
     size_t stride[3];
 
     for (int i = 0; i < 3; i++) {
-        plane[i] = j->raw->plane[i].at;
-        stride[i] = j->raw->plane[i].stride;
+        plane[i] = j->samples->plane[i].at;
+        stride[i] = j->samples->plane[i].stride;
     }
     zt_rgb24_to_yuv420(j->picture->pixels, j->picture->stride, j->picture->width_px,
                        j->picture->height_px, plane, stride, first, end);
@@ -140,22 +143,30 @@ static void filter_row(const struct zt_plane *in, const struct prefilter *f, int
 
 static void filter_rows(void *user, int first, int end)
 {
-    const struct job *j = user;
-    const struct zt_plane *in = &j->raw->plane[j->plane];
-    struct zt_plane *out = &j->out->plane[j->plane];
-    int32_t *line = zt_new_array(int32_t, (size_t)in->width + 2 * REACH);
+    const struct filtering *f = user;
+    int32_t *line = zt_new_array(int32_t, (size_t)f->in->width + 2 * REACH);
 
     for (int y = first; y < end; y++)
-        filter_row(in, &j->filter, y, line, out->at + (size_t)y * out->stride);
+        filter_row(f->in, &f->filter, y, line, f->out->at + (size_t)y * f->out->stride);
     free(line);
 }
 
-static void run(struct zt_pool *pool, int n, int grain, zt_slice_fn *fn, struct job *job)
+static void run(struct zt_pool *pool, int n, int grain, zt_slice_fn *fn, void *user)
 {
     if (pool != NULL)
-        zt_pool_for(pool, n, grain, fn, job);
+        zt_pool_for(pool, n, grain, fn, user);
     else
-        fn(job, 0, n);
+        fn(user, 0, n);
+}
+
+void zt_plane_filter(const struct zt_plane *samples, double density, struct zt_pool *pool,
+                     struct zt_plane *ret)
+{
+    struct filtering f = { .in = samples, .out = ret, .filter = prefilter_for(density) };
+
+    zt_assert(samples->width == ret->width && samples->height == ret->height);
+    run(pool, samples->height, GRAIN, filter_rows, &f);
+    zt_plane_pad(ret);
 }
 
 static enum zt_code init_all(struct zt_planes *planes, int width, int height, struct zt_err *err)
@@ -168,26 +179,24 @@ static enum zt_code init_all(struct zt_planes *planes, int width, int height, st
 enum zt_code zt_planes_init(struct zt_planes *planes, const struct zt_image *picture,
                             double density, struct zt_pool *pool, struct zt_err *err)
 {
-    struct zt_planes raw = { 0 };
-    struct job job = { .picture = picture, .raw = &raw, .out = planes };
+    struct zt_planes samples = { 0 };
+    struct job job = { .picture = picture, .samples = &samples };
 
     zt_assert(picture->width_px % 2 == 0 && picture->height_px % 2 == 0);
     *planes = (struct zt_planes){ 0 };
-    enum zt_code rc = init_all(&raw, picture->width_px, picture->height_px, err);
+    enum zt_code rc = init_all(&samples, picture->width_px, picture->height_px, err);
     if (rc == ZT_OK)
         rc = init_all(planes, picture->width_px, picture->height_px, err);
     if (rc == ZT_OK) {
         run(pool, picture->height_px / 2, GRAIN / 2, to_yuv, &job);
-        job.filter = prefilter_for(density);
-        for (job.plane = 0; job.plane < 3; job.plane++) {
-            zt_plane_pad(&raw.plane[job.plane]);
-            run(pool, raw.plane[job.plane].height, GRAIN, filter_rows, &job);
-            zt_plane_pad(&planes->plane[job.plane]);
+        for (int i = 0; i < 3; i++) {
+            zt_plane_pad(&samples.plane[i]);
+            zt_plane_filter(&samples.plane[i], density, pool, &planes->plane[i]);
         }
     } else {
         zt_planes_clear(planes);
     }
-    zt_planes_clear(&raw);
+    zt_planes_clear(&samples);
     return rc;
 }
 

@@ -35,6 +35,12 @@ void zt_plane_clear(struct zt_plane *plane);
 void zt_plane_pad(struct zt_plane *plane);
 
 /*
+ * Samples to coefficients, as zt_planes_init makes them; both padded, of one size. pool may be NULL.
+ */
+void zt_plane_filter(const struct zt_plane *samples, double density, struct zt_pool *pool,
+                     struct zt_plane *ret);
+
+/*
  * picture  sRGB; even sides, at least 16 x 16; read and not kept
  * density  picture pixels per frame pixel in the widest view: detail that is finer than the frame
  *          can show is taken out; at 1 and below the spline interpolates the picture

@@ -62,7 +62,6 @@ static void find_flags(struct matte *m)
         for (int x = 0; x < m->plane.width; x++)
             flags[x >> BLOCK_BITS] |= (uint8_t)((row[x] > 0 ? 1 : 0) | (row[x] < 255 ? 2 : 0));
     }
-    zt_plane_pad(&m->plane);
 }
 
 /* Half size: around column 2x with weights 1 2 1, between rows 2y and 2y + 1, as chroma sits. */
@@ -80,24 +79,37 @@ static void halve(const struct zt_plane *in, struct zt_plane *out)
     }
 }
 
-static enum zt_code take_alpha(struct zt_sheet *sheet, const struct zt_layer *layer,
-                               struct zt_err *err)
+/* Alpha is filtered as the picture is: both edges then lie on each other at every phase. */
+static enum zt_code take_alpha(struct zt_sheet *sheet, const struct zt_layer *layer, double density,
+                               struct zt_pool *pool, struct zt_err *err)
 {
     int width = layer->picture.width_px, height = layer->picture.height_px;
+    struct zt_plane samples[2] = { { 0 } };
 
     sheet->opaque = layer->alpha == NULL;
     if (sheet->opaque)
         return ZT_OK;
-    ZT_TRY(matte_init(&sheet->matte[0], width, height, err));
-    ZT_TRY(matte_init(&sheet->matte[1], width / 2, height / 2, err));
-    struct zt_plane *plane = &sheet->matte[0].plane;
-    for (int y = 0; y < height; y++)
-        memcpy(plane->at + (size_t)y * plane->stride, layer->alpha + (size_t)y * (size_t)width,
-               (size_t)width);
-    find_flags(&sheet->matte[0]);
-    halve(plane, &sheet->matte[1].plane);
-    find_flags(&sheet->matte[1]);
-    return ZT_OK;
+    enum zt_code rc = ZT_OK;
+    for (int half = 0; half < 2 && rc == ZT_OK; half++) {
+        rc = matte_init(&sheet->matte[half], width >> half, height >> half, err);
+        if (rc == ZT_OK)
+            rc = zt_plane_init(&samples[half], width >> half, height >> half, err);
+    }
+    if (rc == ZT_OK) {
+        for (int y = 0; y < height; y++)
+            memcpy(samples[0].at + (size_t)y * samples[0].stride,
+                   layer->alpha + (size_t)y * (size_t)width, (size_t)width);
+        zt_plane_pad(&samples[0]);
+        halve(&samples[0], &samples[1]);
+        zt_plane_pad(&samples[1]);
+    }
+    for (int half = 0; half < 2 && rc == ZT_OK; half++) {
+        zt_plane_filter(&samples[half], density, pool, &sheet->matte[half].plane);
+        find_flags(&sheet->matte[half]);
+    }
+    zt_plane_clear(&samples[0]);
+    zt_plane_clear(&samples[1]);
+    return rc;
 }
 
 static enum zt_code take_depth(struct zt_sheet *sheet, const struct zt_layer *layer,
@@ -122,7 +134,7 @@ static enum zt_code sheet_init(struct zt_sheet *sheet, const struct zt_layer *la
                                struct zt_err *err)
 {
     ZT_TRY(zt_planes_init(&sheet->planes, &layer->picture, density, pool, err));
-    ZT_TRY(take_alpha(sheet, layer, err));
+    ZT_TRY(take_alpha(sheet, layer, density, pool, err));
     ZT_TRY(take_depth(sheet, layer, err));
     ZT_TRY(zt_warp_mesh_init(&sheet->mesh[0], view->width_px, view->height_px, err));
     return zt_warp_mesh_init(&sheet->mesh[1], view->width_px / 2, view->height_px / 2, err);
