@@ -15,8 +15,8 @@
 
 #include "zoetrope.h"
 
-#define PAIR_WIDTH  384
-#define PAIR_HEIGHT 216
+#define PAIR_WIDTH  320
+#define PAIR_HEIGHT 180
 #define PAIR_LAYERS 3
 #define PAIR_PI     3.14159265358979323846
 
@@ -73,6 +73,13 @@ static const struct pair pairs[] = {
 };
 /* clang-format on */
 #define PAIRS ((int)(sizeof(pairs) / sizeof(pairs[0])))
+
+/* Sanitizers make everything ten times slower: there a few pairs stand for all. */
+#ifdef ZT_SANITIZED
+#define PAIRS_STEP 5
+#else
+#define PAIRS_STEP 1
+#endif
 
 static struct zt_image pair_photos[PAIR_SOURCES];
 

@@ -125,12 +125,12 @@ static void save_as(const char *folder, int pair, const char *what, const struct
 /* The middle frame is nearer to the true middle than a cross-fade or a cut, and ghosts less. */
 static void beats_a_cross_fade(void)
 {
-    int better = 0;
+    int better = 0, all = 0;
     const char *save = getenv("ZT_TEST_SAVE"); /* a folder, to look at the frames */
 
     printf("%-22s %6s | PSNR %7s %7s %7s | ghosting %7s %7s\n", "pair", "conf", "passage", "fade",
            "cut", "passage", "fade");
-    for (int i = 0; i < PAIRS; i++) {
+    for (int i = 0; i < PAIRS; i += PAIRS_STEP, all++) {
         struct zt_image a = pairs_draw(&pairs[i], 0), b = pairs_draw(&pairs[i], 1);
         struct zt_image truth = pairs_draw(&pairs[i], 0.5), fade = cross_fade(&a, &b);
         struct zt_passage *p = open_between(&a, &b);
@@ -154,8 +154,8 @@ static void beats_a_cross_fade(void)
             free(images[k]->pixels);
         zt_passage_close(p);
     }
-    printf("less ghosting than a cross-fade on %d of %d\n", better, PAIRS);
-    CHECK("at least nine of ten ghost less", better * 10 >= PAIRS * 9);
+    printf("less ghosting than a cross-fade on %d of %d\n", better, all);
+    CHECK("at least nine of ten ghost less", better * 10 >= all * 9);
 }
 
 /* The first and the last frame are the pictures themselves, in RGB and in YUV. */
@@ -194,7 +194,7 @@ static void ends_are_exact(void)
 /* Neighbouring frames differ little: nothing pops, neither at the ends nor in between. */
 static void moves_smoothly(void)
 {
-    const int steps = 24;
+    const int steps = PAIRS_STEP == 1 ? 24 : 8;
     struct zt_image a = pairs_draw(&pairs[10], 0), b = pairs_draw(&pairs[10], 1);
     struct zt_passage *p = open_between(&a, &b);
     struct zt_image before = frame_of(p, &a, 0.0f);
@@ -301,7 +301,7 @@ static void dissolves_unrelated_pictures(void)
 {
     static const int rows[][2] = { { 5, 6 }, { 2, 8 }, { 0, 7 }, { 6, 3 } };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i += PAIRS_STEP) {
         struct zt_image a = pairs_draw(&pairs[rows[i][0]], 0),
                         b = pairs_draw(&pairs[rows[i][1]], 1);
         struct zt_passage *p = open_between(&a, &b);
