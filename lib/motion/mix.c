@@ -1,0 +1,147 @@
+/* mix.c - see mix.h. */
+#include "motion/mix.h"
+
+#include <string.h>
+
+#include "media/colour.h"
+#include "media/frame.h"
+
+/* Black has no chroma to speak of; this much luma keeps the division by it tame. */
+#define LIFT 0.05F
+
+/* An ordered dither of 4 x 4 (Bayer, 1973), the fractions that are added before rounding down. */
+static const float dither[4][4] = {
+    { 0.03125F, 0.53125F, 0.15625F, 0.65625F },
+    { 0.78125F, 0.28125F, 0.90625F, 0.40625F },
+    { 0.21875F, 0.71875F, 0.09375F, 0.59375F },
+    { 0.96875F, 0.46875F, 0.84375F, 0.34375F },
+};
+
+struct zt_tint zt_tint_of(float r, float g, float b)
+{
+    float y = 0.2126F * r + 0.7152F * g + 0.0722F * b;
+
+    return (struct zt_tint){ .light = y * y,
+                             .u = (y + LIFT) * 224 * (b - y) / 1.8556F,
+                             .v = (y + LIFT) * 224 * (r - y) / 1.5748F };
+}
+
+int zt_tile_columns(int width_px)
+{
+    return (width_px - 1) / ZT_TILE_WIDTH + 1;
+}
+
+int zt_tile_rows(int height_px)
+{
+    return (height_px - 1) / ZT_TILE_HEIGHT + 1;
+}
+
+void zt_tile_reset(struct zt_tile *t, int column, int row, int width_px, int height_px)
+{
+    t->left = column * ZT_TILE_WIDTH;
+    t->top = row * ZT_TILE_HEIGHT;
+    t->width = width_px - t->left < ZT_TILE_WIDTH ? width_px - t->left : ZT_TILE_WIDTH;
+    t->height = height_px - t->top < ZT_TILE_HEIGHT ? height_px - t->top : ZT_TILE_HEIGHT;
+    t->half_width = (t->width + 1) / 2;
+    t->half_height = (t->height + 1) / 2;
+    t->cast_u = t->cast_v = 0;
+    for (int y = 0; y < t->height; y++) {
+        for (int x = 0; x < ZT_TILE_WIDTH; x++) {
+            t->keep[y][x] = 1;
+            t->light[y][x] = 0;
+        }
+    }
+    for (int y = 0; y < t->half_height; y++) {
+        for (int x = 0; x < ZT_TILE_WIDTH / 2; x++) {
+            t->keep_c[y][x] = 1;
+            t->light_u[y][x] = 0;
+            t->light_v[y][x] = 0;
+        }
+    }
+}
+
+/*
+ * The square root to about 5 * 10^-6 of its value: the reciprocal's bits halved, then two steps of
+ * Newton's. In plain arithmetic, so that the loop below becomes vectors: sqrtf may set errno and
+ * would not. x is not negative.
+ */
+static inline float root(float x)
+{
+    uint32_t bits;
+    float r;
+
+    memcpy(&bits, &x, sizeof(bits));
+    bits = 0x5f3759dfU - (bits >> 1);
+    memcpy(&r, &bits, sizeof(r));
+    r *= 1.5F - 0.5F * x * r * r;
+    r *= 1.5F - 0.5F * x * r * r;
+    return x * r;
+}
+
+/*
+ * One row: the new samples, and coded luma before and after for the chroma. Without a change the
+ * root's error is far below the dither's first step, so samples come out as they went in.
+ */
+ZT_MEDIA_CLONES static void mix_luma(const float *restrict keep, const float *restrict light,
+                                     const float *restrict offset, uint8_t *restrict row,
+                                     float *restrict before, float *restrict after, int n)
+{
+    for (int x = 0; x < n; x++) {
+        int was = row[x], black = was < 16 ? was - 16 : 0, white = was > 235 ? was : 235;
+        float y = (float)(was - 16 - black) * (1 / 219.0F);
+        float now = root(y * y * keep[x] + light[x]);
+        int coded = (int)(now * 219 + 16 + offset[x]) + black;
+        before[x] = y;
+        after[x] = now;
+        row[x] = (uint8_t)(coded < white ? coded : white);
+    }
+}
+
+/* before and after: coded luma at the chroma samples. */
+ZT_MEDIA_CLONES static void mix_chroma(const float *restrict keep, const float *restrict light,
+                                       float cast, const float *restrict before,
+                                       const float *restrict after, uint8_t *restrict row, int n)
+{
+    for (int x = 0; x < n; x++) {
+        int was = row[x], low = was < 16 ? was : 16, high = was > 240 ? was : 240;
+        float now =
+            ((float)(was - 128) * (before[x] + LIFT) * keep[x] + light[x]) / (after[x] + LIFT);
+        now += cast * (1 - keep[x]) * after[x] / (after[x] + 2 * LIFT);
+        int coded = (int)(now + 256.5F) - 128; /* rounded: the sum is positive */
+        coded = coded < low ? low : coded;
+        row[x] = (uint8_t)(coded > high ? high : coded);
+    }
+}
+
+/* Chroma sits on even columns, half way between two rows. */
+ZT_MEDIA_CLONES static void halve(const float *restrict above, const float *restrict below,
+                                  float *restrict out, int n)
+{
+    for (int x = 0; x < n; x++)
+        out[x] = (above[2 * x] + below[2 * x]) / 2;
+}
+
+void zt_tile_apply(const struct zt_tile *t, struct zt_frame_buf *frame)
+{
+    const size_t *stride = frame->view.stride;
+    float before[2][ZT_TILE_WIDTH], after[2][ZT_TILE_WIDTH], offset[4][ZT_TILE_WIDTH];
+    float half_before[ZT_TILE_WIDTH / 2], half_after[ZT_TILE_WIDTH / 2];
+
+    for (int y = 0; y < 4; y++)
+        for (int x = 0; x < ZT_TILE_WIDTH; x++)
+            offset[y][x] = dither[y][x & 3];
+    for (int y = 0; y < t->height; y += 2) {
+        int rows = y + 1 < t->height ? 2 : 1;
+        for (int k = 0; k < rows; k++)
+            mix_luma(t->keep[y + k], t->light[y + k], offset[(y + k) & 3],
+                     frame->plane[0] + (size_t)(t->top + y + k) * stride[0] + t->left, before[k],
+                     after[k], t->width);
+        halve(before[0], before[rows - 1], half_before, t->half_width);
+        halve(after[0], after[rows - 1], half_after, t->half_width);
+        size_t row = (size_t)(t->top + y) / 2, left = (size_t)t->left / 2;
+        mix_chroma(t->keep_c[y / 2], t->light_u[y / 2], t->cast_u, half_before, half_after,
+                   frame->plane[1] + row * stride[1] + left, t->half_width);
+        mix_chroma(t->keep_c[y / 2], t->light_v[y / 2], t->cast_v, half_before, half_after,
+                   frame->plane[2] + row * stride[2] + left, t->half_width);
+    }
+}
