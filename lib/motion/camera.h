@@ -21,10 +21,10 @@
 
 struct zt_shot;
 
-#define ZT_D_FAR     0.5
+#define ZT_D_FAR     0.6
 #define ZT_D_NEAR    1.0
-#define ZT_D_FLAT    0.75 /* of a picture whose depth is not known */
-#define ZT_D_SUBJECT 0.9  /* what a dolly zoom keeps at its size */
+#define ZT_D_FLAT    0.8 /* of a picture whose depth is not known */
+#define ZT_D_SUBJECT 0.9 /* what a dolly zoom keeps at its size */
 
 struct zt_pose {
     double zoom;       /* 1: the view's rest position fills the frame */

@@ -210,8 +210,8 @@ static struct look look_from(const struct zt_view *view, const struct zt_pose *p
                           .tz = pose->tz };
 }
 
-/* The picture point that (ox, oy) of the frame sees on a sheet; returns its nearness. */
-static double see(const struct look *l, const struct zt_sheet *sheet, double ox, double oy,
+/* The picture point that (ox, oy) of the frame sees on a sheet. */
+static void see(const struct look *l, const struct zt_sheet *sheet, double ox, double oy,
                   double *ret_x, double *ret_y)
 {
     double qx = l->across * ox - l->down * oy + l->x, qy = l->down * ox + l->across * oy + l->y;
@@ -224,7 +224,7 @@ static double see(const struct look *l, const struct zt_sheet *sheet, double ox,
         *ret_x = l->view->origin_x + px * l->view->scale_x;
         *ret_y = l->view->origin_y + py * l->view->scale_y;
         if (i == rounds)
-            return d;
+            return;
         d = nearness(sheet, *ret_x, *ret_y);
     }
 }
@@ -234,7 +234,8 @@ void zt_stack_see(const struct zt_stack *stack, int layer, const struct zt_pose 
 {
     struct look look = look_from(&stack->view, pose);
 
-    *ret_d = see(&look, &stack->sheet[layer], ox, oy, ret_x, ret_y);
+    see(&look, &stack->sheet[layer], ox, oy, ret_x, ret_y);
+    *ret_d = nearness(&stack->sheet[layer], *ret_x, *ret_y);
 }
 
 /* ---- a frame ------------------------------------------------------------------------------- */
