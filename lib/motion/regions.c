@@ -200,7 +200,8 @@ static void find_horizon(struct study *s)
         n += row;
         lowest = row > r->width / 5 ? y : lowest;
     }
-    s->horizon = n > 0 ? fminf((float)lowest / (float)r->height, 0.72F) : 0.18F;
+    /* The sky's last rows look rough, as what is below them is: they are not water. */
+    s->horizon = n > 0 ? fminf((float)(lowest + 6) / (float)r->height, 0.72F) : 0.18F;
 }
 
 /* Along the picture's edges; soft inside two grid points. */
