@@ -90,6 +90,7 @@ def worker_dies_at(w, point, n, good):
     p = w.start_worker(crash(point, n))
     final = w.wait(lambda: p.poll() is not None or w.get(task)["state"] in ("success", "fail"), 60)
     w.checks.check(label + ": ends", final, w.tail())
+    w.wait(lambda: p.poll() is not None, 1.5)  # a point after the last word
     died = p.poll() is not None
     if died:
         must_be_137(label, p.returncode, w)
