@@ -142,13 +142,14 @@ ALWAYS_INLINE void spread(const float *line, int columns, float step, float tear
     }
 }
 
-/* Into the store, clamped to the picture and half a pixel more. */
+/* Into the store; what lies outside of the picture is mirrored into it, once. */
 ALWAYS_INLINE void to_fixed(const float *values, int n, int size, uint32_t *out)
 {
     float high = (float)size - 0.5f;
 
     for (int i = 0; i < n; i++) {
-        float v = values[i];
+        float v = fabsf(values[i] + 0.5f) - 0.5f;
+        v = high - fabsf(high - v);
         v = v > -0.5f ? v : -0.5f; /* also what is not a number */
         v = v < high ? v : high;
         out[i] = (uint32_t)(int32_t)((v + (float)BORDER) * (float)FRACTIONS + 0.5f);

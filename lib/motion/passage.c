@@ -69,7 +69,10 @@ static enum zt_code proxies_init(struct proxies *p, const struct zt_image *first
     return ZT_OK;
 }
 
-/* A zoom of DRIFT about the middle: what unrelated pictures share while they dissolve. */
+/*
+ * A zoom of DRIFT about the middle: while unrelated pictures dissolve, the first moves in by it and
+ * the last settles from it, so that neither shows its border.
+ */
 static struct zt_similarity drift(int width, int height)
 {
     double a = 1.0 + DRIFT;
@@ -452,8 +455,14 @@ enum zt_code zt_passage_frame(struct zt_passage *p, float t, const struct zt_pas
     if (f.t > 0.0f && f.t < 1.0f) {
         struct zt_similarity at_t = zt_similarity_power(&p->similarity, (double)f.t);
         struct zt_similarity back = zt_similarity_inverse(&at_t);
+        struct zt_similarity on = p->similarity;
+        if (!p->related) {
+            struct zt_similarity left = zt_similarity_power(&p->similarity, 1.0 - (double)f.t);
+            struct zt_similarity settled = zt_similarity_inverse(&left);
+            on = zt_similarity_after(&settled, &at_t);
+        }
         f.back = affine_of(&back);
-        f.on = affine_of(&p->similarity);
+        f.on = affine_of(&on);
         f.share0 = (1.0f - f.t) * (1.0f - f.t);
         f.share1 = f.t * f.t;
         set_slopes(&p->mesh, &f.back, &f.on);
