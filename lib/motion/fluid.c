@@ -514,13 +514,25 @@ static struct spot spot_at(const struct zt_fluid *f, double x, double y)
                           .fy = (float)(gy - iy) };
 }
 
-static float between(const struct spot *s, size_t member)
+/* The motion at a spot. */
+static struct motion between(const struct spot *s)
 {
-#define AT(k) (*(const float *)((const char *)s->at[k] + member))
-    float top = AT(0) + s->fx * (AT(1) - AT(0));
-    float bottom = AT(2) + s->fx * (AT(3) - AT(2));
-#undef AT
-    return top + s->fy * (bottom - top);
+    struct motion m;
+
+#define BETWEEN(v)                                                                                 \
+    m.v = (s->at[0]->v + s->fx * (s->at[1]->v - s->at[0]->v)) * (1 - s->fy) +                      \
+          (s->at[2]->v + s->fx * (s->at[3]->v - s->at[2]->v)) * s->fy
+    BETWEEN(ax);
+    BETWEEN(ay);
+    BETWEEN(bx);
+    BETWEEN(by);
+    BETWEEN(weight_a);
+    BETWEEN(flow);
+    BETWEEN(core);
+    BETWEEN(sx);
+    BETWEEN(sy);
+#undef BETWEEN
+    return m;
 }
 
 void zt_fluid_shift(const struct zt_fluid *f, double x, double y, double *ret_dx, double *ret_dy)
@@ -529,8 +541,9 @@ void zt_fluid_shift(const struct zt_fluid *f, double x, double y, double *ret_dx
     if (f == NULL)
         return;
     struct spot s = spot_at(f, x, y);
-    *ret_dx = (double)between(&s, offsetof(struct motion, sx));
-    *ret_dy = (double)between(&s, offsetof(struct motion, sy));
+    struct motion m = between(&s);
+    *ret_dx = (double)m.sx;
+    *ret_dy = (double)m.sy;
 }
 
 bool zt_fluid_moves(const struct zt_fluid *f, double x, double y)
@@ -583,9 +596,24 @@ static void lay_over(uint8_t *dst, size_t stride, const uint8_t *flow, const uin
     }
 }
 
+/* Copies that come from beyond the layer's alpha, where it has no picture of its own, are left out. */
+static void keep_off_edges(const struct zt_plane *alpha, struct corners *a, struct corners *b,
+                           uint8_t *mask, enum zt_simd simd)
+{
+    uint8_t of[2][ZT_CELL * ZT_CELL];
+
+    draw_corners(a, alpha, of[0], simd);
+    draw_corners(b, alpha, of[1], simd);
+    for (int i = 0; i < ZT_CELL * ZT_CELL; i++) {
+        int least = of[0][i] < of[1][i] ? of[0][i] : of[1][i];
+        int solid = least > 191 ? 4 * (least - 191) - 1 : 0; /* a little inside the edge */
+        mask[i] = (uint8_t)((mask[i] * solid + 127) / 255);
+    }
+}
+
 void zt_fluid_cell(const struct zt_fluid *f, const struct zt_plane *plane,
-                   const struct zt_warp_mesh *mesh, int half, int column, int row, uint8_t *dst,
-                   size_t stride, enum zt_simd simd)
+                   const struct zt_plane *alpha, const struct zt_warp_mesh *mesh, int half,
+                   int column, int row, uint8_t *dst, size_t stride, enum zt_simd simd)
 {
     size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
     const size_t corner[4] = { i, i + 1, i + (size_t)mesh->columns, i + (size_t)mesh->columns + 1 };
@@ -600,29 +628,29 @@ void zt_fluid_cell(const struct zt_fluid *f, const struct zt_plane *plane,
         double x = mesh->x[corner[k]] / 65536.0, y = mesh->y[corner[k]] / 65536.0;
         double px = half ? 2 * x + 0.5 : x + 0.5, py = half ? 2 * y + 1 : y + 0.5;
         struct spot s = spot_at(f, px, py);
-        flow += between(&s, offsetof(struct motion, flow));
-        core = fminf(core, between(&s, offsetof(struct motion, core)));
-        a.x[k] = zt_warp_mesh_position(x + part * (double)between(&s, offsetof(struct motion, ax)),
-                                       plane->width);
-        a.y[k] = zt_warp_mesh_position(y + part * (double)between(&s, offsetof(struct motion, ay)),
-                                       plane->height);
-        b.x[k] = zt_warp_mesh_position(x + part * (double)between(&s, offsetof(struct motion, bx)),
-                                       plane->width);
-        b.y[k] = zt_warp_mesh_position(y + part * (double)between(&s, offsetof(struct motion, by)),
-                                       plane->height);
+        struct motion now = between(&s);
+        flow += now.flow;
+        core = fminf(core, now.core);
+        a.x[k] = zt_warp_mesh_position(x + part * (double)now.ax, plane->width);
+        a.y[k] = zt_warp_mesh_position(y + part * (double)now.ay, plane->height);
+        b.x[k] = zt_warp_mesh_position(x + part * (double)now.bx, plane->width);
+        b.y[k] = zt_warp_mesh_position(y + part * (double)now.by, plane->height);
         m.x[k] = zt_warp_mesh_position(px * f->mask_x - 0.5, f->mask.width);
         m.y[k] = zt_warp_mesh_position(py * f->mask_y - 0.5, f->mask.height);
-        weight[k] = (int)lrintf(256 * between(&s, offsetof(struct motion, weight_a)));
+        weight[k] = (int)lrintf(256 * now.weight_a);
     }
-    if (flow == 0 || core < 1)
+    bool all = core >= 1 && alpha == NULL;
+    if (flow == 0 || !all)
         zt_warp_cell(plane, mesh, column, row, dst, stride, simd);
     if (flow == 0)
         return;
     draw_corners(&a, plane, copy[0], simd);
     draw_corners(&b, plane, copy[1], simd);
     mix_copies(copy[0], copy[1], weight);
-    if (core < 1) {
+    if (!all) {
         draw_corners(&m, &f->mask, mask, simd);
+        if (alpha != NULL)
+            keep_off_edges(alpha, &a, &b, mask, simd);
         lay_over(dst, stride, copy[0], mask);
         return;
     }

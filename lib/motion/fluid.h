@@ -50,11 +50,12 @@ void zt_fluid_shift(const struct zt_fluid *fluid, double x, double y, double *re
 
 /*
  * Draws a cell as zt_warp_cell does, with the flow in it.
- * half  0: plane and mesh are luma's; 1: chroma's, at half size
+ * alpha  the layer's, of the plane's size: what lies beyond it is never carried in; NULL: opaque
+ * half   0: plane and mesh are luma's; 1: chroma's, at half size
  */
 void zt_fluid_cell(const struct zt_fluid *fluid, const struct zt_plane *plane,
-                   const struct zt_warp_mesh *mesh, int half, int column, int row, uint8_t *dst,
-                   size_t stride, enum zt_simd simd);
+                   const struct zt_plane *alpha, const struct zt_warp_mesh *mesh, int half,
+                   int column, int row, uint8_t *dst, size_t stride, enum zt_simd simd);
 
 /* Whether anything ever moves at picture pixel (x, y). */
 bool zt_fluid_moves(const struct zt_fluid *fluid, double x, double y);

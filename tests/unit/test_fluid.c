@@ -101,7 +101,7 @@ static void draw(struct stage *s, const struct zt_fluid *fluid, struct zt_frame_
         struct zt_warp_mesh *m = &s->mesh[p > 0];
         for (int row = 0; row < m->rows - 1; row++)
             for (int column = 0; column < m->columns - 1; column++)
-                zt_fluid_cell(fluid, &s->planes.plane[p], m, p > 0, column, row,
+                zt_fluid_cell(fluid, &s->planes.plane[p], NULL, m, p > 0, column, row,
                               dst->plane[p] + (size_t)(row * ZT_CELL) * dst->view.stride[p] +
                                   column * ZT_CELL,
                               dst->view.stride[p], ZT_SIMD_SCALAR);
@@ -316,8 +316,38 @@ static void stays_sane_on_odd_pictures(void)
     }
 }
 
+/* A layer's flow carries nothing in from beyond its alpha: without any, the layer stands still. */
+static void stays_inside_a_layer(void)
+{
+    struct stage s;
+    struct zt_plane alpha;
+    uint8_t still[ZT_CELL * ZT_CELL], open[ZT_CELL * ZT_CELL], got[ZT_CELL * ZT_CELL];
+    int column = 8, row = 14, moved = 0; /* in the water */
+
+    stage_open(&s, 0);
+    stage_fluid(&s, ZT_ATMO_WATER, 2);
+    stage_draw(&s, 2.1);
+    const struct zt_plane *luma = &s.planes.plane[0];
+    CHECK_INT("alpha", zt_plane_init(&alpha, W, H, NULL), ZT_OK);
+    zt_warp_cell(luma, &s.mesh[0], column, row, still, ZT_CELL, ZT_SIMD_SCALAR);
+    zt_fluid_cell(s.fluid, luma, NULL, &s.mesh[0], 0, column, row, open, ZT_CELL, ZT_SIMD_SCALAR);
+    for (int i = 0; i < ZT_CELL * ZT_CELL; i++)
+        moved += still[i] != open[i];
+    CHECK_BELOW("an opaque layer flows", 100, moved);
+    zt_fluid_cell(s.fluid, luma, &alpha, &s.mesh[0], 0, column, row, got, ZT_CELL, ZT_SIMD_SCALAR);
+    CHECK("nothing beyond alpha", memcmp(got, still, sizeof(got)) == 0);
+    for (int y = 0; y < H; y++)
+        memset(alpha.at + (size_t)y * alpha.stride, 255, W);
+    zt_plane_pad(&alpha);
+    zt_fluid_cell(s.fluid, luma, &alpha, &s.mesh[0], 0, column, row, got, ZT_CELL, ZT_SIMD_SCALAR);
+    CHECK("all of it inside", memcmp(got, open, sizeof(got)) == 0);
+    zt_plane_clear(&alpha);
+    stage_close(&s);
+}
+
 int main(void)
 {
+    RUN(stays_inside_a_layer);
     RUN(moves_what_the_words_name);
     RUN(leaves_the_rest_alone);
     RUN(begins_with_the_picture);
