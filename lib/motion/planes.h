@@ -35,7 +35,8 @@ void zt_plane_clear(struct zt_plane *plane);
 void zt_plane_pad(struct zt_plane *plane);
 
 /*
- * Samples to coefficients, as zt_planes_init makes them; both padded, of one size. pool may be NULL.
+ * Samples to coefficients, as zt_planes_init makes them; both padded, of one size. pool may be
+ * NULL.
  */
 void zt_plane_filter(const struct zt_plane *samples, double density, struct zt_pool *pool,
                      struct zt_plane *ret);
