@@ -596,7 +596,7 @@ static void lay_over(uint8_t *dst, size_t stride, const uint8_t *flow, const uin
     }
 }
 
-/* Copies that come from beyond the layer's alpha, where it has no picture of its own, are left out. */
+/* Leaves out copies that come from beyond the layer's alpha: it has no picture of its own there. */
 static void keep_off_edges(const struct zt_plane *alpha, struct corners *a, struct corners *b,
                            uint8_t *mask, enum zt_simd simd)
 {

@@ -38,12 +38,18 @@ struct kind {
 
 /* clang-format off */
 static const struct kind kinds[ZT_PARTICLE_KINDS] = {
-    /*                     of                count near radius spread  fall  spread drift  sway    Hz    smear  alpha life */
-    [ZT_PARTICLE_RAIN]  = { ZT_ATMO_RAIN,    1500, 2.6F, 0.0010F,  0.3F, 1.55F,  0.15F, 0.17F,  0,      1,     0.026F, 0.52F, 0 },
-    [ZT_PARTICLE_SNOW]  = { ZT_ATMO_SNOW,    1300, 3.4F, 0.0034F,  0.5F, 0.125F, 0.3F,  0.03F,  0.014F, 0.35F, 0.012F, 0.95F, 0 },
-    [ZT_PARTICLE_DUST]  = { ZT_ATMO_DUST,     650, 3.2F, 0.0022F,  0.6F, 0.004F, 1.5F,  0.010F, 0.016F, 0.13F, 0,      0.75F, 0 },
-    [ZT_PARTICLE_EMBER] = { ZT_ATMO_EMBERS,   200, 2.4F, 0.0025F,  0.5F, -0.17F, 0.5F,  0.03F,  0.028F, 0.5F,  0.016F, 1.00F, 2.6F },
-    [ZT_PARTICLE_PETAL] = { ZT_ATMO_PETALS,   150, 2.8F, 0.0100F,  0.4F, 0.085F, 0.3F,  0.05F,  0.035F, 0.28F, 0,      0.97F, 0 },
+    /*                     of                count  near  radius, spread  fall, spread   drift
+     *                     sway, Hz       smear   alpha  life */
+    [ZT_PARTICLE_RAIN]  = { ZT_ATMO_RAIN,    1500, 2.6F, 0.0010F, 0.3F,   1.55F, 0.15F,  0.17F,
+                            0, 1,          0.026F, 0.52F, 0 },
+    [ZT_PARTICLE_SNOW]  = { ZT_ATMO_SNOW,    1300, 3.4F, 0.0034F, 0.5F,   0.125F, 0.3F,  0.03F,
+                            0.014F, 0.35F, 0.012F, 0.95F, 0 },
+    [ZT_PARTICLE_DUST]  = { ZT_ATMO_DUST,     650, 3.2F, 0.0022F, 0.6F,   0.004F, 1.5F,  0.010F,
+                            0.016F, 0.13F, 0,      0.75F, 0 },
+    [ZT_PARTICLE_EMBER] = { ZT_ATMO_EMBERS,   200, 2.4F, 0.0025F, 0.5F,   -0.17F, 0.5F,  0.03F,
+                            0.028F, 0.5F,  0.016F, 1.00F, 2.6F },
+    [ZT_PARTICLE_PETAL] = { ZT_ATMO_PETALS,   150, 2.8F, 0.0100F, 0.4F,   0.085F, 0.3F,  0.05F,
+                            0.035F, 0.28F, 0,      0.97F, 0 },
 };
 /* clang-format on */
 
