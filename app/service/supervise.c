@@ -77,9 +77,11 @@ static int spawn(char *const *argv, int control, pid_t *ret)
                                         POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setpgroup(&attr, 0);
     sigemptyset(&set);
-    posix_spawnattr_setsigmask(&attr, &set);
     sigaddset(&set, SIGPIPE);
     posix_spawnattr_setsigdefault(&attr, &set);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM); /* one that comes early waits until the worker reads its signals */
+    posix_spawnattr_setsigmask(&attr, &set);
     int rc = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (rc == 0) /* standard output is the server's own */
         rc = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
