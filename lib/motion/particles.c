@@ -109,7 +109,7 @@ static double widest(const struct maker *m, double d)
     return fmax(most, 0.2);
 }
 
-/* The least height, or more, that a speed crosses a whole number of times in a loop; 0 when none. */
+/* The least height or more that a speed crosses a whole number of times in a loop; 0: none. */
 static float fit_box(float least, float speed, double loop_s)
 {
     double way = fabs((double)speed) * loop_s;
