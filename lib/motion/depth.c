@@ -30,11 +30,13 @@
 #include "motion/guided.h"
 #include "motion/segments.h"
 
-#define GRID_LONG    240
-#define PATCHES      380
-#define COLOUR_NEAR  10.0F /* Lab distance within which two patches count as one thing (sigma) */
-#define SPREAD       0.25F /* how far, in pictures, contrast reaches */
-#define SOLVE_ROUNDS 60
+#define GRID_LONG      240
+#define PATCHES        380
+#define COLOUR_NEAR    10.0F /* Lab distance within which two patches count as one thing (sigma) */
+#define FAR_WAY        (4 * COLOUR_NEAR)
+#define NEIGHBOURS_MAX 48    /* of one patch; a longer rim loses its last ones */
+#define SPREAD         0.25F /* how far, in pictures, contrast reaches */
+#define SOLVE_ROUNDS   60
 
 struct scene {
     struct zt_segments seg;
@@ -45,7 +47,9 @@ struct scene {
     float sky[ZT_SEGMENTS_MAX];        /* 0 or 1 */
     float near_by[ZT_SEGMENTS_MAX];    /* the estimate */
     float *apart;                      /* [n][n] Lab distances */
-    float horizon;                     /* row, 0 ... 1 */
+    uint16_t neighbour[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX];
+    int neighbours[ZT_SEGMENTS_MAX];
+    float horizon; /* row, 0 ... 1 */
     bool has_sky;
 };
 
@@ -121,27 +125,36 @@ static float lab_distance(const float *a, const float *b)
                  (a[2] - b[2]) * (a[2] - b[2]));
 }
 
-/* Shortest way from one patch to all others, over neighbours, in Lab distance (Dijkstra). */
+/*
+ * Shortest way from one patch to others, over neighbours, in Lab distance (Dijkstra). What is more
+ * than FAR_WAY away counts as infinitely far: nothing that far is alike.
+ */
 static void geodesic(const struct scene *s, int from, float *way)
 {
     int n = s->seg.n;
-    bool done[ZT_SEGMENTS_MAX] = { false };
+    uint16_t open[ZT_SEGMENTS_MAX]; /* reached, not settled */
+    int opened = 0;
 
     for (int i = 0; i < n; i++)
         way[i] = INFINITY;
     way[from] = 0;
-    for (;;) {
-        int at = -1;
-        for (int i = 0; i < n; i++) {
-            if (!done[i] && way[i] < INFINITY && (at < 0 || way[i] < way[at]))
-                at = i;
+    open[opened++] = (uint16_t)from;
+    while (opened > 0) {
+        int nearest = 0;
+        for (int k = 1; k < opened; k++) {
+            if (way[open[k]] < way[open[nearest]])
+                nearest = k;
         }
-        if (at < 0)
-            return;
-        done[at] = true;
-        for (int i = 0; i < n; i++) {
-            if (s->seg.touch[at * n + i] && way[at] + s->apart[at * n + i] < way[i])
-                way[i] = way[at] + s->apart[at * n + i];
+        int at = open[nearest];
+        open[nearest] = open[--opened];
+        for (int k = 0; k < s->neighbours[at]; k++) {
+            int i = s->neighbour[at][k];
+            float longer = way[at] + s->apart[at * n + i];
+            if (longer >= way[i] || longer > FAR_WAY)
+                continue;
+            if (way[i] == INFINITY)
+                open[opened++] = (uint16_t)i;
+            way[i] = longer;
         }
     }
 }
@@ -200,9 +213,8 @@ static void join_patches(const struct scene *s, const float *goal, const float *
         for (int i = 0; i < n; i++) {
             float sum = trust[i] * goal[i];
             float weight = trust[i];
-            for (int j = 0; j < n; j++) {
-                if (!s->seg.touch[i * n + j])
-                    continue;
+            for (int k = 0; k < s->neighbours[i]; k++) {
+                int j = s->neighbour[i][k];
                 float d = s->apart[i * n + j];
                 float like = join * (expf(-d * d / (2 * COLOUR_NEAR * COLOUR_NEAR)) + 0.02F);
                 sum += like * v[j];
@@ -410,8 +422,11 @@ static enum zt_code estimate(const struct zt_image *picture, struct zt_pool *poo
     int n = s->seg.n;
     s->apart = zt_new_array(float, (size_t)n *(size_t)n);
     for (int i = 0; i < n; i++) {
-        for (int j = 0; j < n; j++)
+        for (int j = 0; j < n; j++) {
             s->apart[i * n + j] = lab_distance(s->seg.segment[i].lab, s->seg.segment[j].lab);
+            if (s->seg.touch[i * n + j] && s->neighbours[i] < NEIGHBOURS_MAX)
+                s->neighbour[i][s->neighbours[i]++] = (uint16_t)j;
+        }
     }
     float focus_spread = measure_patches(s);
     find_background(s);
