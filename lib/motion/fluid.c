@@ -328,6 +328,21 @@ static enum zt_code fine_mask(struct open *o, const struct zt_image *picture, st
     return ZT_OK;
 }
 
+/* Nothing is carried in over the picture's rim, where there is nothing to carry. */
+static void calm_the_rim(struct zt_fluid *f)
+{
+    for (int i = 0; i < f->width * f->height; i++) {
+        int x = i % f->width, y = i / f->width;
+        int across = x < f->width - 1 - x ? x : f->width - 1 - x;
+        int down = y < f->height - 1 - y ? y : f->height - 1 - y;
+        float rim = (float)(across < down ? across : down);
+        f->speed_x[i] *= clamp01(rim / 6);
+        f->speed_y[i] *= clamp01(rim / 6);
+        f->wave_size[i] *= clamp01(rim / 2);
+        f->sway_size[i] *= clamp01(rim / 2);
+    }
+}
+
 static bool find_amounts(struct open *o)
 {
     const float *a = o->weather->atmosphere;
@@ -375,6 +390,7 @@ static enum zt_code prepare(struct open *o, const struct zt_image *picture, stru
         cloud_speeds(o);
     make_waves(o);
     make_sways(o);
+    calm_the_rim(f);
     scatter_phases(o);
     return ZT_OK;
 }
