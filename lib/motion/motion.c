@@ -29,6 +29,7 @@
 #include "motion/scene.h"
 #include "motion/shots.h"
 #include "motion/transition.h"
+#include "motion/weather.h"
 #include "prompt/prompt.h"
 
 struct engine {
@@ -118,6 +119,14 @@ static bool travels(const struct run *run, const struct zt_take *take)
     return false;
 }
 
+static bool has_weather(const struct zt_shot *shot)
+{
+    for (int i = 0; i < ZT_ATMO_KINDS; i++)
+        if (shot->atmosphere[i] > 0)
+            return true;
+    return false;
+}
+
 static enum zt_code estimate(void *user, struct zt_err *err)
 {
     struct run *run = user;
@@ -186,16 +195,26 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
 {
     const struct zt_take *take = &run->take[index];
     int frames = run->plan->frames;
+    const struct zt_weather weather = {
+        .atmosphere = take->shot->atmosphere,
+        .seed = (uint64_t)run->request->seed,
+        .stream = (uint64_t)index,
+        .seconds = (double)(take->end - take->first) / run->plan->fps,
+        .loop = run->prompt.loop && run->takes == 1,
+        .fresh = index == 0,
+    };
     zt_auto(scene) struct zt_scene *scene = NULL;
     struct zt_scene_source source = { .image = run->request->image,
                                       .width_px = run->plan->width_px,
                                       .height_px = run->plan->height_px,
-                                      .take = take };
+                                      .take = take,
+                                      .weather = &weather };
     struct zt_room room = zt_scene_room(&source);
 
     ZT_TRY(zt_meter_stage(&run->meter, "prepare", run->meter.to, err));
     choose_path(run, index, &room);
-    if (travels(run, take)) {
+    source.layered = travels(run, take);
+    if (source.layered || has_weather(take->shot)) {
         ZT_TRY(find_depth(run, err));
         source.depth = &run->depth;
     }
@@ -208,7 +227,8 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
     ZT_TRY(zt_meter_stage(&run->meter, "render", 5 + 95 * take->end / frames, err));
     for (int i = take->first; i < take->end; i++) {
         zt_crash_point("motion.frame");
-        zt_scene_draw(scene, &run->path[i - take->first], &run->frame);
+        zt_scene_draw(scene, &run->path[i - take->first],
+                      (double)(i - take->first) / run->plan->fps, &run->frame);
         ZT_TRY(join(run, index, i, err));
         ZT_TRY(zt_meter_frame(&run->meter, &run->frame.view, i, err));
         ZT_TRY(zt_meter_step(&run->meter, i + 1 - take->first, take->end - take->first, err));

@@ -14,9 +14,14 @@
 #include "base/thread.h"
 #include "media/frame.h"
 #include "media/resize.h"
+#include "motion/air.h"
+#include "motion/fluid.h"
 #include "motion/layers.h"
+#include "motion/light.h"
 #include "motion/shots.h"
+#include "motion/sight.h"
 #include "motion/stack.h"
+#include "motion/weather.h"
 
 /* Working pixels for each frame pixel in the widest view: see planes.h; the vector path of the
  * warp takes up to 1.7. */
@@ -33,6 +38,10 @@
 
 struct zt_scene {
     struct zt_stack stack;
+    struct zt_sight sight;  /* only where light or air needs it */
+    struct zt_fluid *fluid; /* these three: NULL where the shot names none of it */
+    struct zt_light *light;
+    struct zt_air *air;
 };
 
 /* The working picture, and where it lies. */
@@ -158,6 +167,33 @@ static enum zt_code depth_of_part(const struct zt_scene_source *s, const struct 
     return ZT_OK;
 }
 
+/* What moves by itself in the shot. */
+static enum zt_code open_weather(struct zt_scene *scene, const struct zt_scene_source *s,
+                                 const struct working *w, const struct zt_pose *path, int frames,
+                                 struct zt_pool *pool, struct zt_err *err)
+{
+    const struct zt_image *picture = &w->picture;
+    double unit_px = sqrt(w->view.room.width * w->view.room.height) * w->view.scale_x;
+    struct zt_depth depth = { 0 };
+
+    if (s->weather == NULL)
+        return ZT_OK;
+    if (s->depth != NULL)
+        ZT_TRY(depth_of_part(s, &w->part, &depth, err));
+    enum zt_code rc =
+        zt_sight_init(&scene->sight, &w->view, picture->width_px, picture->height_px, &depth, err);
+    if (rc == ZT_OK)
+        rc = zt_fluid_open(picture, &depth, unit_px, s->weather, pool, &scene->fluid, err);
+    if (rc == ZT_OK)
+        rc = zt_light_open(picture, &depth, &scene->sight, s->weather, pool, &scene->light, err);
+    if (rc == ZT_OK)
+        rc = zt_air_open(picture, &depth, &scene->sight, s->weather, path, frames, pool,
+                         &scene->air, err);
+    free(depth.z);
+    scene->stack.fluid = scene->fluid;
+    return rc;
+}
+
 /* Layers of the working picture; without depth, the picture alone. */
 static enum zt_code cut(const struct zt_scene_source *s, const struct working *w,
                         struct zt_pool *pool, struct zt_layers *ret, struct zt_err *err)
@@ -176,9 +212,9 @@ static enum zt_code prepare(struct zt_scene *scene, const struct zt_scene_source
 {
     struct zt_layers cuts = { 0 }, alone = { .n = 1, .layer = { { .picture = w->picture } } };
 
-    if (s->depth != NULL)
+    if (s->layered)
         ZT_TRY(cut(s, w, pool, &cuts, err));
-    enum zt_code rc = zt_stack_init(&scene->stack, s->depth != NULL ? &cuts : &alone, &w->view,
+    enum zt_code rc = zt_stack_init(&scene->stack, s->layered ? &cuts : &alone, &w->view,
                                     w->density, pool, simd, err);
     zt_layers_clear(&cuts);
     return rc;
@@ -196,6 +232,9 @@ enum zt_code zt_scene_open(const struct zt_scene_source *s, const struct zt_pose
     enum zt_code rc = take_out(s, path, frames, pool, &w, err);
     if (rc == ZT_OK)
         rc = prepare(scene, s, &w, pool, simd, err);
+    if (rc == ZT_OK)
+        rc = open_weather(scene, s, &w, path, frames, pool,
+                          err); /* after stack_init, which zeroes */
     free(w.picture.pixels);
     if (rc != ZT_OK)
         return rc;
@@ -208,10 +247,23 @@ void zt_scene_close(struct zt_scene *scene)
     if (scene == NULL)
         return;
     zt_stack_clear(&scene->stack);
+    zt_sight_clear(&scene->sight);
+    zt_fluid_close(scene->fluid);
+    zt_light_close(scene->light);
+    zt_air_close(scene->air);
     free(scene);
 }
 
-void zt_scene_draw(struct zt_scene *scene, const struct zt_pose *pose, struct zt_frame_buf *dst)
+void zt_scene_draw(struct zt_scene *scene, const struct zt_pose *pose, double t_s,
+                   struct zt_frame_buf *dst)
 {
+    struct zt_pool *pool = scene->stack.pool;
+
+    zt_fluid_set(scene->fluid, t_s, pool);
     zt_stack_draw(&scene->stack, pose, dst);
+    if (scene->light == NULL && scene->air == NULL)
+        return;
+    zt_sight_look(&scene->sight, pose, pool);
+    zt_light_draw(scene->light, &scene->sight, t_s, dst, pool);
+    zt_air_draw(scene->air, &scene->sight, t_s, dst, pool);
 }

@@ -17,6 +17,7 @@ struct zt_depth;
 struct zt_frame_buf;
 struct zt_pool;
 struct zt_take;
+struct zt_weather;
 
 struct zt_scene;
 
@@ -25,7 +26,9 @@ struct zt_scene_source {
     const struct zt_image *image;
     int width_px, height_px;      /* of the frames: even */
     const struct zt_take *take;   /* scale and focus */
-    const struct zt_depth *depth; /* of the whole image; NULL: flat, nothing to cut */
+    const struct zt_depth *depth; /* of the whole image; NULL: not known */
+    bool layered;                 /* cut layers by depth: near and far move against each other */
+    const struct zt_weather *weather; /* NULL: nothing moves by itself */
 };
 
 /* The view's rest position in the image, and the room around it. */
@@ -40,7 +43,8 @@ enum zt_code zt_scene_open(const struct zt_scene_source *source, const struct zt
                            struct zt_scene **ret, struct zt_err *err);
 
 /* Draws the whole frame into a YUV420 buffer of the source's size. */
-void zt_scene_draw(struct zt_scene *scene, const struct zt_pose *pose, struct zt_frame_buf *dst);
+void zt_scene_draw(struct zt_scene *scene, const struct zt_pose *pose, double t_s,
+                   struct zt_frame_buf *dst);
 
 void zt_scene_close(struct zt_scene *scene); /* NULL is fine */
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "media/frame.h"
+#include "motion/fluid.h"
 
 /* The point that a frame position sees depends on its own nearness: rounds of substitution. */
 #define SEE_ROUNDS 4
@@ -212,7 +213,7 @@ static struct look look_from(const struct zt_view *view, const struct zt_pose *p
 
 /* The picture point that (ox, oy) of the frame sees on a sheet. */
 static void see(const struct look *l, const struct zt_sheet *sheet, double ox, double oy,
-                  double *ret_x, double *ret_y)
+                double *ret_x, double *ret_y)
 {
     double qx = l->across * ox - l->down * oy + l->x, qy = l->down * ox + l->across * oy + l->y;
     double d = ZT_D_FLAT;
@@ -261,8 +262,10 @@ static void place_luma(void *user, int first, int end)
             double x, y;
             see(&d->look, d->sheet, column * ZT_CELL + 0.5 - room->width / 2,
                 row * ZT_CELL + 0.5 - room->height / 2, &x, &y);
-            mesh->x[i] = zt_warp_mesh_position(x - 0.5, plane->width);
-            mesh->y[i] = zt_warp_mesh_position(y - 0.5, plane->height);
+            double dx, dy;
+            zt_fluid_shift(d->stack->fluid, x, y, &dx, &dy);
+            mesh->x[i] = zt_warp_mesh_position(x + dx - 0.5, plane->width);
+            mesh->y[i] = zt_warp_mesh_position(y + dy - 0.5, plane->height);
         }
     }
 }
@@ -333,6 +336,17 @@ static void blend(uint8_t *dst, size_t stride, const uint8_t *over, const uint8_
     }
 }
 
+/* A sheet's colours, with what flows in them. */
+static void paint(const struct drawing *d, const struct zt_sheet *sheet, int column, int row,
+                  uint8_t *dst, size_t stride)
+{
+    int half = d->plane > 0;
+
+    zt_fluid_cell(d->stack->fluid, &sheet->planes.plane[d->plane],
+                  sheet->opaque ? NULL : &sheet->matte[half].plane, &sheet->mesh[half], half,
+                  column, row, dst, stride, d->stack->simd);
+}
+
 static void draw_cell(const struct drawing *d, int column, int row)
 {
     const struct zt_stack *s = d->stack;
@@ -345,14 +359,12 @@ static void draw_cell(const struct drawing *d, int column, int row)
 
     while ((cover[at] = cover_of(&s->sheet[at], half, column, row)) != OPAQUE)
         at--; /* the farthest layer is opaque */
-    zt_warp_cell(&s->sheet[at].planes.plane[d->plane], &s->sheet[at].mesh[half], column, row, dst,
-                 stride, s->simd);
+    paint(d, &s->sheet[at], column, row, dst, stride);
     for (at++; at < s->n; at++) {
         const struct zt_sheet *sheet = &s->sheet[at];
         if (cover[at] == CLEAR)
             continue;
-        zt_warp_cell(&sheet->planes.plane[d->plane], &sheet->mesh[half], column, row, over, ZT_CELL,
-                     s->simd);
+        paint(d, sheet, column, row, over, ZT_CELL);
         zt_warp_cell(&sheet->matte[half].plane, &sheet->mesh[half], column, row, alpha, ZT_CELL,
                      s->simd);
         blend(dst, stride, over, alpha);

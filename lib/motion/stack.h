@@ -26,13 +26,15 @@ struct zt_view {
 };
 
 struct zt_sheet;
+struct zt_fluid;
 
 struct zt_stack {
     struct zt_view view;
     struct zt_pool *pool;
     enum zt_simd simd;
     int n;
-    struct zt_sheet *sheet; /* [n], back to front */
+    struct zt_sheet *sheet;       /* [n], back to front */
+    const struct zt_fluid *fluid; /* set to this frame's moment; NULL: nothing flows */
 };
 
 /*

@@ -40,7 +40,9 @@ static struct zt_scene *open_scene(const struct zt_image *image, const struct zt
 {
     static const struct zt_shot shot;
     struct zt_take take = { &shot, 0, frames, 1, 0.5, 0.5 };
-    struct zt_scene_source source = { image, WIDTH, HEIGHT, &take, NULL };
+    struct zt_scene_source source = {
+        .image = image, .width_px = WIDTH, .height_px = HEIGHT, .take = &take
+    };
     struct zt_scene *scene = NULL;
 
     CHECK_INT("scene", zt_scene_open(&source, path, frames, pool, simd, &scene, NULL), ZT_OK);
@@ -136,7 +138,7 @@ static struct smoothness follow(const struct zt_image *image, const struct zt_po
     for (int i = 0; i < frames; i++) {
         double(*g)[2] = got[i % 3], (*g1)[2] = got[(i + 2) % 3], (*g2)[2] = got[(i + 1) % 3];
         double(*w)[2] = want[i % 3], (*w1)[2] = want[(i + 2) % 3], (*w2)[2] = want[(i + 1) % 3];
-        zt_scene_draw(scene, &path[i], &frame);
+        zt_scene_draw(scene, &path[i], 0, &frame);
         for (int m = 0; m < MARKERS; m++) {
             appears(&room, &path[i], marker[m][0], marker[m][1], &w[m][0], &w[m][1]);
             centroid(&frame, w[m][0], w[m][1], &g[m][0], &g[m][1]);
@@ -267,7 +269,7 @@ static double energy_range(const struct zt_image *image, const struct zt_pose *p
     double min = INFINITY, max = 0;
 
     for (int i = 0; i < frames; i++) {
-        zt_scene_draw(scene, &path[i], &frame);
+        zt_scene_draw(scene, &path[i], 0, &frame);
         double e = gradient_energy(&frame, inner);
         min = fmin(min, e);
         max = fmax(max, e);
@@ -328,8 +330,8 @@ static void vector_path_gives_the_same_frames(void)
     for (int i = 0; i < 2; i++) {
         struct zt_scene *scalar = open_scene(&image, path, 2, ZT_SIMD_SCALAR);
         struct zt_scene *vector = open_scene(&image, path, 2, zt_simd_choose());
-        zt_scene_draw(scalar, &path[i], &a);
-        zt_scene_draw(vector, &path[i], &b);
+        zt_scene_draw(scalar, &path[i], 0, &a);
+        zt_scene_draw(vector, &path[i], 0, &b);
         for (int p = 0; p < 3; p++)
             CHECK("planes", memcmp(a.plane[p], b.plane[p],
                                    a.view.stride[p] * (size_t)(HEIGHT >> (p > 0))) == 0);
@@ -356,7 +358,7 @@ static void shows_the_picture_at_rest(void)
     struct zt_frame rgb = { ZT_PIXELS_RGB24, WIDTH, HEIGHT, { image.pixels }, { image.stride } };
 
     zt_frame_convert(&rgb, &want, NULL);
-    zt_scene_draw(scene, &rest, &got);
+    zt_scene_draw(scene, &rest, 0, &got);
     for (int p = 0; p < 3; p++) {
         int worst = 0;
         for (int y = 0; y < HEIGHT >> (p > 0); y++)
