@@ -34,6 +34,28 @@ static void judges_utf8(void)
     CHECK("a NUL inside is not text", !zt_utf8_valid("a\0b", 3));
 }
 
+/* Long runs of ASCII are read in larger pieces; no byte may slip through in any place of one. */
+static void judges_every_byte_of_a_run(void)
+{
+    for (int c = 0; c < 256; c++) {
+        int wrong = 0;
+        for (size_t n = 1; n <= 25; n++) {
+            for (size_t at = 0; at < n; at++) {
+                char text[25];
+                memset(text, 1, sizeof(text));
+                text[at] = (char)c;
+                wrong += zt_utf8_valid(text, n) != (c > 0 && c < 0x80);
+            }
+        }
+        char label[8];
+        snprintf(label, sizeof(label), "0x%02X", (unsigned)c);
+        CHECK_INT(label, wrong, 0);
+    }
+    CHECK("a character across two pieces", zt_utf8_valid("1234567\xE9\x95\x9C"
+                                                         "1234567",
+                                                         17));
+}
+
 static void reads_numbers_strictly(void)
 {
     static const struct {
@@ -142,6 +164,7 @@ static void writes_times(void)
 int main(void)
 {
     RUN(judges_utf8);
+    RUN(judges_every_byte_of_a_run);
     RUN(reads_numbers_strictly);
     RUN(reads_units);
     RUN(codes_base64);
