@@ -87,11 +87,14 @@ bool zt_percent_decode(const char *src, size_t n, char *dst)
 static bool match_segment(struct zt_http_req *req, const char *pattern, size_t pattern_n,
                           const char *segment, size_t n)
 {
-    char *text = zt_arena_try(req->arena, n + 1);
+    bool literal = pattern_n < 2 || pattern[0] != '{';
 
+    if (literal && memchr(segment, '%', n) == NULL)
+        return n == pattern_n && memcmp(segment, pattern, n) == 0;
+    char *text = zt_arena_try(req->arena, n + 1);
     if (text == NULL || !zt_percent_decode(segment, n, text))
         return false;
-    if (pattern_n < 2 || pattern[0] != '{')
+    if (literal)
         return strlen(text) == pattern_n && memcmp(text, pattern, pattern_n) == 0;
     if (text[0] == '\0' || strchr(text, '/') != NULL)
         return false;

@@ -76,6 +76,19 @@ void zt_http_reply(struct zt_http_req *req, int status, const char *type, const 
     answer_and_release(req, status, zt_response_new(req, type, body, n));
 }
 
+void zt_http_reply_take(struct zt_http_req *req, int status, const char *type, struct zt_buf *body)
+{
+    size_t n;
+    char *bytes = zt_buf_take(body, &n);
+    struct MHD_Response *response =
+        bytes ? MHD_create_response_from_buffer(n, bytes, MHD_RESPMEM_MUST_FREE)
+              : MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+
+    zt_assert(response != NULL);
+    add_headers(response, req, type);
+    answer_and_release(req, status, response);
+}
+
 /* ---- files --------------------------------------------------------------------------------- */
 
 /* If-None-Match decides when it is there, else If-Modified-Since (RFC 9110, 13.2.2). */

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 
+struct zt_buf;
 struct zt_http;     /* the server */
 struct zt_http_req; /* one request; valid until it was answered */
 
@@ -80,6 +81,9 @@ void zt_http_set(struct zt_http_req *req, const char *name, const char *value);
 /* Copies body. type e.g. "application/json;charset=UTF-8". Any thread when the route is `later`. */
 void zt_http_reply(struct zt_http_req *req, int status, const char *type, const void *body,
                    size_t n);
+
+/* The same with a body that is taken over, not copied: it is empty afterwards. */
+void zt_http_reply_take(struct zt_http_req *req, int status, const char *type, struct zt_buf *body);
 
 /*
  * A file, with Content-Length, ETag, Last-Modified, Accept-Ranges, one byte range (206/416), the
