@@ -19,7 +19,7 @@ static const struct zt_route routes[] = {
     /* method, path, body_max, later, handler, admit */
     { "POST", "/api/v1/jobs/createTask", ZT_KIE_BODY_MAX, true, zt_api_create,
       zt_api_admit_create },
-    { "GET",  "/api/v1/jobs/recordInfo", 0, false, zt_api_record,  zt_api_admit },
+    { "GET",  "/api/v1/jobs/recordInfo", 0, false, zt_api_record,  NULL },
     { "GET",  ZT_FILES_ROUTE,            0, false, zt_api_file,    NULL },
     { "GET",  "/openapi.json",           0, false, zt_api_openapi, NULL },
     { "GET",  "/healthz",                0, false, zt_api_healthz, NULL },
@@ -114,26 +114,47 @@ void zt_api_give(struct zt_api *api, struct zt_store *store)
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
+void zt_api_begin(struct zt_out *out, int code, const char *msg)
+{
+    zt_out_init(out, ZT_API_ANSWER_MAX);
+    zt_out_raw(out, "{\"code\":");
+    zt_out_int(out, code);
+    zt_out_key_string(out, "msg", msg);
+    zt_out_raw(out, ",\"data\":");
+}
+
+static void send(struct zt_http_req *req, int status, struct zt_out *out)
+{
+    zt_out_raw(out, "}");
+    zt_assert(!out->full);
+    zt_http_set(req, "Cache-Control", "no-store");
+    zt_http_reply_take(req, status, ZT_API_JSON, &out->buf);
+}
+
+static int status_of(const struct zt_api *api, int code)
+{
+    return api->options.compat_status ? 200 : code;
+}
+
+void zt_api_send(struct zt_api *api, struct zt_http_req *req, int code, struct zt_out *out)
+{
+    send(req, status_of(api, code), out);
+}
+
 void zt_api_reply_status(struct zt_http_req *req, int status, int code, const char *msg,
                          const char *data)
 {
     zt_auto_out struct zt_out out = { 0 };
 
-    zt_out_init(&out, ZT_API_ANSWER_MAX);
-    zt_out_raw(&out, "{\"code\":");
-    zt_out_int(&out, code);
-    zt_out_key_string(&out, "msg", msg);
-    zt_out_key_raw(&out, "data", data ? data : "null");
-    zt_out_raw(&out, "}");
-    zt_assert(!out.full);
-    zt_http_set(req, "Cache-Control", "no-store");
-    zt_http_reply(req, status, ZT_API_JSON, out.buf.data, out.buf.n);
+    zt_api_begin(&out, code, msg);
+    zt_out_raw(&out, data ? data : "null");
+    send(req, status, &out);
 }
 
 void zt_api_reply(struct zt_api *api, struct zt_http_req *req, int code, const char *msg,
                   const char *data)
 {
-    zt_api_reply_status(req, api->options.compat_status ? 200 : code, code, msg, data);
+    zt_api_reply_status(req, status_of(api, code), code, msg, data);
 }
 
 void zt_api_reply_fault(struct zt_api *api, struct zt_http_req *req, enum zt_code rc,

@@ -8,6 +8,8 @@
 #define SCHEME     "Bearer "
 #define SECRET_MAX 256
 
+_Static_assert(ZT_SHA256_BYTES == ZT_SHA256_SIZE, "a hash is a hash");
+
 /* The secret of the header, or NULL. It is never copied, logged or compared. */
 static const char *bearer(const struct zt_http_req *req, size_t *ret_n)
 {
@@ -24,7 +26,17 @@ static const char *bearer(const struct zt_http_req *req, size_t *ret_n)
     return n > 0 && n <= SECRET_MAX ? header : NULL;
 }
 
-static void deny(struct zt_api *api, struct zt_http_req *req)
+bool zt_api_secret_hash(const struct zt_http_req *req, uint8_t ret[ZT_SHA256_BYTES])
+{
+    size_t n = 0;
+    const char *secret = bearer(req, &n);
+
+    if (secret != NULL)
+        zt_sha256(secret, n, ret);
+    return secret != NULL;
+}
+
+void zt_api_deny(struct zt_api *api, struct zt_http_req *req)
 {
     zt_http_set(req, "WWW-Authenticate", "Bearer");
     zt_api_reply(api, req, 401, "You do not have access permissions", NULL);
@@ -32,25 +44,22 @@ static void deny(struct zt_api *api, struct zt_http_req *req)
 
 bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req)
 {
-    uint8_t hash[ZT_SHA256_SIZE];
+    uint8_t hash[ZT_SHA256_BYTES];
     struct zt_err err = { 0 };
     struct zt_store *store = NULL;
     struct zt_key *key = NULL;
-    size_t n = 0;
 
-    const char *secret = bearer(req, &n);
-    if (secret == NULL) {
-        deny(api, req);
+    if (!zt_api_secret_hash(req, hash)) {
+        zt_api_deny(api, req);
         return false;
     }
-    zt_sha256(secret, n, hash);
     enum zt_code rc = zt_api_take(api, &store, &err);
     if (rc == ZT_OK) {
         rc = zt_store_key_find(store, zt_http_arena(req), hash, &key, &err);
         zt_api_give(api, store);
     }
     if (rc == ZT_E_NOT_FOUND && key == NULL && store != NULL) {
-        deny(api, req);
+        zt_api_deny(api, req);
         return false;
     }
     if (rc != ZT_OK) {
@@ -61,9 +70,4 @@ bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req)
     *caller = (struct zt_api_caller){ .key_id = key->id, .name = key->name };
     zt_http_keep(req, caller);
     return true;
-}
-
-void zt_api_admit(struct zt_http_req *req, void *user)
-{
-    zt_api_authorise(user, req);
 }

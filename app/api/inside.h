@@ -48,7 +48,11 @@ void zt_api_give(struct zt_api *api, struct zt_store *store);
 void zt_api_reply(struct zt_api *api, struct zt_http_req *req, int code, const char *msg,
                   const char *data);
 
-/* The same, always with `status` as the HTTP status. */
+/* An answer with a large `data`: begun, written by the caller, and sent, which empties it. */
+void zt_api_begin(struct zt_out *out, int code, const char *msg);
+void zt_api_send(struct zt_api *api, struct zt_http_req *req, int code, struct zt_out *out);
+
+/* As zt_api_reply, always with `status` as the HTTP status. */
 void zt_api_reply_status(struct zt_http_req *req, int status, int code, const char *msg,
                          const char *data);
 
@@ -62,7 +66,10 @@ void zt_api_reply_later(struct zt_api *api, struct zt_http_req *req, int64_t wai
 
 /* Admits requests with a key that may be used, keeping its caller; answers 401 to others. */
 bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req);
-void zt_api_admit(struct zt_http_req *req, void *user);
+
+/* Its two halves: the hash of the secret that was sent; false: there is none, 401 is due. */
+bool zt_api_secret_hash(const struct zt_http_req *req, uint8_t ret[ZT_SHA256_BYTES]);
+void zt_api_deny(struct zt_api *api, struct zt_http_req *req);
 
 /* ---- handlers ------------------------------------------------------------------------------ */
 

@@ -1,8 +1,7 @@
 /* out.c - see out.h. */
 #include "api/out.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <limits.h>
 #include <string.h>
 
 void zt_out_init(struct zt_out *out, size_t limit)
@@ -19,8 +18,15 @@ void zt_out_clear(struct zt_out *out)
 
 static void add(struct zt_out *out, const char *bytes, size_t n)
 {
-    if (zt_buf_add(&out->buf, bytes, n, NULL) != ZT_OK)
+    struct zt_buf *buf = &out->buf;
+
+    if (n < buf->cap - buf->n && n <= buf->limit - buf->n) { /* there is room: most calls */
+        memcpy(buf->data + buf->n, bytes, n);
+        buf->n += n;
+        buf->data[buf->n] = '\0';
+    } else if (zt_buf_add(buf, bytes, n, NULL) != ZT_OK) {
         out->full = true;
+    }
 }
 
 void zt_out_raw(struct zt_out *out, const char *text)
@@ -28,30 +34,40 @@ void zt_out_raw(struct zt_out *out, const char *text)
     add(out, text, strlen(text));
 }
 
-/* One character that JSON does not take as it is. */
+/* What JSON does not take as it is, and DEL, which would vanish on a terminal. */
+/* clang-format off */
+static const bool escaped[UCHAR_MAX + 1] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* up to 0x1F, NUL too: it ends the text */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    ['"'] = 1, ['\\'] = 1, [0x7F] = 1,
+};
+/* clang-format on */
+
+/* One such character. */
 static void add_escaped(struct zt_out *out, unsigned char c)
 {
-    char text[8];
-    int n;
+    static const char hex[] = "0123456789abcdef";
+    const char code[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
     switch (c) {
     case '"':
+        add(out, "\\\"", 2);
+        break;
     case '\\':
-        n = snprintf(text, sizeof(text), "\\%c", c);
+        add(out, "\\\\", 2);
         break;
     case '\n':
-        n = snprintf(text, sizeof(text), "\\n");
+        add(out, "\\n", 2);
         break;
     case '\r':
-        n = snprintf(text, sizeof(text), "\\r");
+        add(out, "\\r", 2);
         break;
     case '\t':
-        n = snprintf(text, sizeof(text), "\\t");
+        add(out, "\\t", 2);
         break;
     default:
-        n = snprintf(text, sizeof(text), "\\u%04x", c);
+        add(out, code, sizeof(code));
     }
-    add(out, text, (size_t)n);
 }
 
 void zt_out_string(struct zt_out *out, const char *text)
@@ -63,26 +79,33 @@ void zt_out_string(struct zt_out *out, const char *text)
     const char *start = text;
     const char *p = text;
     add(out, "\"", 1);
-    for (; *p != '\0'; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F)
-            continue;
+    for (;;) {
+        while (!escaped[(unsigned char)*p])
+            p++;
         if (p > start)
             add(out, start, (size_t)(p - start));
-        add_escaped(out, c);
-        start = p + 1;
+        if (*p == '\0')
+            break;
+        add_escaped(out, (unsigned char)*p);
+        start = ++p;
     }
-    if (p > start)
-        add(out, start, (size_t)(p - start));
     add(out, "\"", 1);
 }
 
 void zt_out_int(struct zt_out *out, int64_t value)
 {
     char text[24];
-    int n = snprintf(text, sizeof(text), "%" PRId64, value);
+    char *end = text + sizeof(text);
+    char *p = end;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
-    add(out, text, (size_t)n);
+    do {
+        *--p = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0)
+        *--p = '-';
+    add(out, p, (size_t)(end - p));
 }
 
 static void add_key(struct zt_out *out, const char *key)

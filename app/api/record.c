@@ -124,51 +124,57 @@ static void write_record(struct zt_out *out, const struct view *v)
 /* ---- recordInfo ---------------------------------------------------------------------------- */
 
 static enum zt_code look_up(struct zt_api *api, struct zt_http_req *req, const char *id,
-                            struct zt_task **ret, int64_t *ret_position, struct zt_err *err)
+                            struct zt_view *ret, struct zt_err *err)
 {
-    const struct zt_api_caller *caller = zt_http_kept(req);
+    uint8_t hash[ZT_SHA256_BYTES];
     struct zt_store *store = NULL;
 
-    *ret_position = -1;
+    if (!zt_api_secret_hash(req, hash))
+        return ZT_OK; /* nobody's key */
     ZT_TRY(zt_api_take(api, &store, err));
-    enum zt_code rc = zt_store_task_get(store, zt_http_arena(req), id, caller->key_id, ret, err);
-    if (rc == ZT_OK && (*ret)->state == ZT_TASK_WAITING)
-        rc = zt_store_task_position(store, *ret, ret_position, err);
+    enum zt_code rc = zt_store_view(store, zt_http_arena(req), hash, id, ret, err);
     zt_api_give(api, store);
     return rc;
 }
 
+static void reply_record(struct zt_api *api, struct zt_http_req *req, const struct zt_view *seen)
+{
+    zt_auto_out struct zt_out out = { 0 };
+    const struct view v = {
+        .task = seen->task,
+        .public_url = api->public_url,
+        .position = seen->task->state == ZT_TASK_WAITING ? seen->position : -1,
+        .now_us = zt_clock_utc_us(api->options.store.clock),
+        .arena = zt_http_arena(req),
+    };
+
+    zt_api_begin(&out, 200, "success");
+    write_record(&out, &v);
+    zt_out_raw(&out, "}");
+    zt_api_send(api, req, 200, &out);
+}
+
+/* Asks for the key with the task: a poll is one look at the database. */
 void zt_api_record(struct zt_http_req *req, void *user)
 {
     struct zt_api *api = user;
     struct zt_err err = { 0 };
-    struct zt_task *task = NULL;
-    struct view v = { .public_url = api->public_url, .arena = zt_http_arena(req) };
-    zt_auto_out struct zt_out out = { 0 };
+    struct zt_view seen = { 0 };
 
-    zt_out_init(&out, ZT_API_ANSWER_MAX);
     const char *id = zt_http_query(req, "taskId");
-    if (id == NULL || id[0] == '\0') {
-        zt_api_reply(api, req, 400, "taskId parameter is required", NULL);
-        return;
-    }
-    enum zt_code rc = ZT_E_NOT_FOUND;
-    if (strlen(id) <= ID_MAX && zt_utf8_valid(id, strlen(id)))
-        rc = look_up(api, req, id, &task, &v.position, &err);
-    if (rc == ZT_E_NOT_FOUND) {
-        zt_api_reply(api, req, 422, "recordInfo is null", NULL);
-        return;
-    }
-    if (rc != ZT_OK) {
+    bool given = id != NULL && id[0] != '\0';
+    bool possible = given && strlen(id) <= ID_MAX;
+    enum zt_code rc = look_up(api, req, possible ? id : "", &seen, &err);
+    if (rc != ZT_OK)
         zt_api_reply_fault(api, req, rc, &err);
-        return;
-    }
-    v.task = task;
-    v.now_us = zt_clock_utc_us(api->options.store.clock);
-    write_record(&out, &v);
-    zt_out_raw(&out, "}");
-    zt_assert(!out.full);
-    zt_api_reply(api, req, 200, "success", out.buf.data);
+    else if (seen.key_id == 0)
+        zt_api_deny(api, req);
+    else if (!given)
+        zt_api_reply(api, req, 400, "taskId parameter is required", NULL);
+    else if (seen.task == NULL)
+        zt_api_reply(api, req, 422, "recordInfo is null", NULL);
+    else
+        reply_record(api, req, &seen);
 }
 
 /* ---- the callback -------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  * and why it holds, is in README.md.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -310,6 +311,15 @@ void zt_store_rollback(struct zt_store *store)
     undo(store);
 }
 
+unsigned zt_sqlite_data_version(struct zt_store *store)
+{
+    unsigned version = 0;
+
+    int rc = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    zt_assert(rc == SQLITE_OK);
+    return version;
+}
+
 /* ---- opening ------------------------------------------------------------------------------- */
 
 static enum zt_code exec(struct zt_store *store, const char *text, struct zt_err *err)
@@ -496,14 +506,25 @@ static enum zt_code open_file(struct zt_store *store, const char *path, struct z
     return prepare_all(store, err);
 }
 
+/*
+ * SQLite's count of its memory is one mutex that all threads of the process take at each of their
+ * allocations. Has no effect once another library of the process uses SQLite, which is as well.
+ */
+static void count_no_memory(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 ZT_AUTO(struct zt_store, store, zt_store_close)
 
 enum zt_code zt_store_open(const struct zt_store_options *options, struct zt_store **ret,
                            struct zt_err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     zt_auto(store) struct zt_store *store = zt_new(struct zt_store);
     int64_t busy_us = options->busy_us > 0 ? options->busy_us : DEFAULT_BUSY_US;
 
+    pthread_once(&once, count_no_memory);
     store->clock = options->clock;
     store->read_only = options->read_only;
     store->busy_ms = (int)(busy_us / ZT_MS_US);

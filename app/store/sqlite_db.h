@@ -23,7 +23,8 @@ enum zt_stmt {
     ZT_STMT_TASK_ADD,
     ZT_STMT_TASK_GET,
     ZT_STMT_TASK_BY_TOKEN,
-    ZT_STMT_TASK_POSITION,
+    ZT_STMT_VIEW,
+    ZT_STMT_QUEUE_HEAD,
     ZT_STMT_TASK_SEQ,
     ZT_STMT_TASK_LIST,
     ZT_STMT_TASK_LIST_KEY,
@@ -80,6 +81,15 @@ extern const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS];
 extern const char *const zt_sqlite_schema[];
 extern const int zt_sqlite_schema_version;
 
+/* The first waiting tasks in their order, as a poll last saw them. */
+#define ZT_QUEUE_HEAD_MAX 100
+struct zt_queue_head {
+    bool known;
+    unsigned version; /* of the data it was read from */
+    int n;
+    int64_t seq[ZT_QUEUE_HEAD_MAX];
+};
+
 struct zt_store {
     struct sqlite3 *db;
     const struct zt_clock *clock;
@@ -87,6 +97,7 @@ struct zt_store {
     bool read_only;
     bool shared;       /* between zt_store_begin and zt_store_commit */
     enum zt_code lost; /* SQLite rolled the shared transaction back by itself: why */
+    struct zt_queue_head head;
     struct sqlite3_stmt *stmt[ZT_STMTS];
 };
 
@@ -111,6 +122,12 @@ static inline int64_t zt_sqlite_now(const struct zt_store *store)
 enum zt_code zt_sqlite_enter(struct zt_store *store, struct zt_err *err);
 enum zt_code zt_sqlite_leave(struct zt_store *store, enum zt_code rc, const char *before,
                              const char *after, struct zt_err *err);
+
+/*
+ * Changes with every commit, of whichever process, that this handle's open query can see. Only
+ * while a query has a row, and not in a shared transaction.
+ */
+unsigned zt_sqlite_data_version(struct zt_store *store);
 
 /* ---- queries ------------------------------------------------------------------------------- */
 

@@ -46,13 +46,14 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_TASK_BY_TOKEN] = { .sql = "SELECT " TASK_COLUMNS " FROM task"
                                        " WHERE file_token=?1 AND file_token<>''"
                                        " AND files_removed=0 AND files_expire_us>?2" },
-    /* Counted as far as it is cheap; beyond, the distance to the first waiting task bounds it. */
-    [ZT_STMT_TASK_POSITION] = { .sql =
-        "WITH me(seq) AS (SELECT seq FROM task WHERE id=?1 AND state='waiting'),"
-        " ahead(n) AS (SELECT count(*) FROM (SELECT 1 FROM task WHERE state='waiting'"
-        "  AND seq < (SELECT seq FROM me) LIMIT 100))"
-        " SELECT CASE WHEN n < 100 THEN n ELSE (SELECT seq FROM me) -"
-        "  (SELECT seq FROM task WHERE state='waiting' ORDER BY seq LIMIT 1) END FROM ahead" },
+    /* ?1 hash of a key, ?2 task. No row: no such key. Read by view() in sqlite_tasks.c. */
+    [ZT_STMT_VIEW] = { .sql = "SELECT k.id, ifnull(t.seq, 0), t.id, t.model, t.engine, t.state,"
+                              " t.param, t.created_us, t.started_us, t.completed_us, t.updated_us,"
+                              " t.percent, t.stage, t.result, t.fail_code, t.fail_msg, t.file_token"
+                              " FROM api_key k LEFT JOIN task t ON t.id=?2 AND t.key_id=k.id"
+                              " WHERE k.hash=?1 AND k.revoked_us=0" },
+    [ZT_STMT_QUEUE_HEAD] = { .sql = "SELECT seq FROM task WHERE state='waiting'"
+                                    " ORDER BY seq LIMIT ?1" },
     [ZT_STMT_TASK_SEQ] = { .sql = "SELECT seq FROM task WHERE id=?1 AND (?2=0 OR key_id=?2)" },
     /* ?1 state or '', ?2 before this seq, ?3 limit. */
     [ZT_STMT_TASK_LIST] = { .sql = "SELECT " TASK_COLUMNS " FROM task"

@@ -158,21 +158,97 @@ enum zt_code zt_store_task_by_token(struct zt_store *store, struct zt_arena *are
     return read_one(&q, arena, "there is no such file, or it has expired", ret, err);
 }
 
-enum zt_code zt_store_task_position(struct zt_store *store, const struct zt_task *task,
-                                    int64_t *ret, struct zt_err *err)
+/* The task's columns of ZT_STMT_VIEW. */
+static enum zt_code read_viewed(struct zt_query *q, struct zt_arena *arena, struct zt_task *t,
+                                struct zt_err *err)
 {
-    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_TASK_POSITION);
+    int c = 2;
+
+    t->id = zt_query_get_text(q, c++, arena);
+    t->model = zt_query_get_text(q, c++, arena);
+    t->engine = zt_query_get_text(q, c++, arena);
+    t->state = get_state(q, c++, arena);
+    t->param = zt_query_get_text(q, c++, arena);
+    t->created_us = zt_query_get_int(q, c++, 0, INT64_MAX);
+    t->started_us = zt_query_get_int(q, c++, 0, INT64_MAX);
+    t->completed_us = zt_query_get_int(q, c++, 0, INT64_MAX);
+    t->updated_us = zt_query_get_int(q, c++, 0, INT64_MAX);
+    t->percent = (int)zt_query_get_int(q, c++, 0, 100);
+    t->stage = zt_query_get_text(q, c++, arena);
+    t->result = zt_query_get_text(q, c++, arena);
+    t->fail_code = zt_query_get_text(q, c++, arena);
+    t->fail_msg = zt_query_get_text(q, c++, arena);
+    t->file_token = zt_query_get_text(q, c++, arena);
+    t->input = t->callback_url = t->worker = "";
+    return zt_query_check(q, err);
+}
+
+static enum zt_code read_head(struct zt_store *store, struct zt_queue_head *ret, struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_QUEUE_HEAD);
+    bool row = true;
+
+    ret->n = 0;
+    zt_query_int(&q, ZT_QUEUE_HEAD_MAX);
+    for (;;) {
+        ZT_TRY(zt_query_row(&q, &row, err));
+        if (!row || ret->n == ZT_QUEUE_HEAD_MAX)
+            return zt_query_check(&q, err);
+        ret->seq[ret->n++] = zt_query_get_int(&q, 0, 1, INT64_MAX);
+    }
+}
+
+/*
+ * How many wait before seq. The head of the queue is kept from poll to poll and read anew when
+ * anything was committed. The caller's query is open, so both see the same moment.
+ */
+static enum zt_code find_position(struct zt_store *store, int64_t seq, int64_t *ret,
+                                  struct zt_err *err)
+{
+    struct zt_queue_head *head = &store->head;
+    unsigned version = zt_sqlite_data_version(store);
+    int before = 0;
+
+    if (!head->known || head->version != version) {
+        head->known = false;
+        ZT_TRY(read_head(store, head, err));
+        head->version = version;
+        head->known = true;
+    }
+    while (before < head->n && head->seq[before] < seq)
+        before++;
+    *ret = before < ZT_QUEUE_HEAD_MAX ? before : seq - head->seq[0];
+    return ZT_OK;
+}
+
+enum zt_code zt_store_view(struct zt_store *store, struct zt_arena *arena,
+                           const uint8_t key_hash[ZT_SHA256_BYTES], const char *id,
+                           struct zt_view *ret, struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_VIEW);
+    struct zt_view view = { 0 };
+    struct zt_task *task = zt_arena_try(arena, sizeof(*task));
     bool row = false;
 
-    if (task->state != ZT_TASK_WAITING) {
-        *ret = 0;
-        return ZT_OK;
-    }
-    zt_query_text(&q, task->id);
+    zt_assert(!store->shared);
+    if (task == NULL)
+        return zt_fail(err, ZT_E_NOMEM, "a row of the database does not fit into memory");
+    zt_query_blob(&q, key_hash, ZT_SHA256_BYTES);
+    zt_query_text(&q, zt_utf8_valid(id, strlen(id)) ? id : ""); /* which no task has */
     ZT_TRY(zt_query_row(&q, &row, err));
-    int64_t n = zt_query_get_int(&q, 0, 0, INT64_MAX);
-    ZT_TRY(zt_query_check(&q, err));
-    *ret = n;
+    if (row) {
+        view.key_id = zt_query_get_int(&q, 0, 1, INT64_MAX);
+        int64_t seq = zt_query_get_int(&q, 1, 0, INT64_MAX);
+        ZT_TRY(zt_query_check(&q, err));
+        if (seq != 0) {
+            task->key_id = view.key_id;
+            view.task = task;
+            ZT_TRY(read_viewed(&q, arena, task, err));
+            if (task->state == ZT_TASK_WAITING)
+                ZT_TRY(find_position(store, seq, &view.position, err));
+        }
+    }
+    *ret = view;
     return ZT_OK;
 }
 

@@ -18,6 +18,8 @@
 
 struct zt_store;
 
+#define ZT_SHA256_BYTES 32
+
 struct zt_store_options {
     const char *path;             /* of the database file; its folder exists */
     bool read_only;               /* many such handles beside one writer */
@@ -60,11 +62,22 @@ enum zt_code zt_store_task_by_token(struct zt_store *store, struct zt_arena *are
                                     const char *token, struct zt_task **ret, struct zt_err *err);
 
 /*
- * Waiting tasks that will be claimed before this one; 0 when it is not waiting. Exact below 100, an
- * upper bound from there on: the cost of a poll must not grow with the queue.
+ * All that a client's poll asks, in one look at one moment: whose secret it is, by its hash, and
+ * that key's task `id`. Of the task, what only a worker or an operator needs stays 0 and "" (input,
+ * callback_url, attempt, worker, lease_us, step, steps, files_expire_us, file_bytes,
+ * files_removed). ZT_OK also when there is no such key or task. Not between zt_store_begin and
+ * zt_store_commit.
  */
-enum zt_code zt_store_task_position(struct zt_store *store, const struct zt_task *task,
-                                    int64_t *ret, struct zt_err *err);
+struct zt_view {
+    int64_t key_id;       /* 0: no such key, or revoked */
+    struct zt_task *task; /* NULL: none, or another key's */
+    int64_t position; /* waiting tasks that are claimed before it; 0 when it is not waiting. Exact
+                             below 100, an upper bound from there on: the cost of a poll must not
+                             grow with the queue. */
+};
+enum zt_code zt_store_view(struct zt_store *store, struct zt_arena *arena,
+                           const uint8_t key_hash[ZT_SHA256_BYTES], const char *id,
+                           struct zt_view *ret, struct zt_err *err);
 
 /* Newest first. key_id 0: all. state < 0: all. before_id NULL: from the newest. *ret: an array. */
 enum zt_code zt_store_task_list(struct zt_store *store, struct zt_arena *arena, int64_t key_id,
@@ -147,8 +160,6 @@ struct zt_key {
     int64_t created_us, revoked_us;
     int64_t used_us; /* its last task, to the minute: written by zt_store_task_add */
 };
-
-#define ZT_SHA256_BYTES 32
 
 /* ZT_E_CONFLICT: the name is taken by a key that is not revoked, or the secret is in use. */
 enum zt_code zt_store_key_add(struct zt_store *store, const char *name,

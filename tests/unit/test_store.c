@@ -93,18 +93,14 @@ static void lists_by_page(void)
     world_clear(&w);
 }
 
-static void counts_and_positions(void)
+static void counts_by_state(void)
 {
     struct world w;
     int64_t counts[ZT_TASK_STATES];
-    int64_t position = -1;
 
     world_init(&w);
     for (int i = 0; i < 6; i++)
         add(&w, (const char *[]){ "a", "b", "c", "d", "e", "f" }[i]);
-    CHECK_INT("e", zt_store_task_position(w.store, get(&w, "e"), &position, &err), ZT_OK);
-    CHECK_INT("e", position, 4);
-    struct zt_task *stale = get(&w, "a");
     finish(&w, "a", "ta", START_US + 1, 1);
     struct zt_lease b = claim(&w, "w", "b");
     zt_store_fail(w.store, &b, "422", "no", NULL, &err);
@@ -117,23 +113,6 @@ static void counts_and_positions(void)
     CHECK_INT("generating", counts[ZT_TASK_GENERATING], 1);
     CHECK_INT("success", counts[ZT_TASK_SUCCESS], 1);
     CHECK_INT("fail", counts[ZT_TASK_FAIL], 1);
-    zt_store_task_position(w.store, get(&w, "e"), &position, &err);
-    CHECK_INT("e is next", position, 0);
-    zt_store_task_position(w.store, get(&w, "f"), &position, &err);
-    CHECK_INT("f follows", position, 1);
-    zt_store_task_position(w.store, get(&w, "a"), &position, &err);
-    CHECK_INT("finished", position, 0);
-    zt_store_task_position(w.store, stale, &position, &err);
-    CHECK_INT("finished meanwhile", position, 0);
-    for (int i = 0; i < 150; i++) { /* past what is counted one by one */
-        char id[16];
-        snprintf(id, sizeof(id), "t%03d", i);
-        add(&w, id);
-    }
-    zt_store_task_position(w.store, get(&w, "t097"), &position, &err);
-    CHECK_INT("counted", position, 99);
-    zt_store_task_position(w.store, get(&w, "t149"), &position, &err);
-    CHECK_INT("bounded", position, 151);
     world_clear(&w);
 }
 
@@ -750,7 +729,7 @@ int main(void)
 {
     RUN(keeps_a_task);
     RUN(lists_by_page);
-    RUN(counts_and_positions);
+    RUN(counts_by_state);
     RUN(runs_a_task);
     RUN(fails_a_task);
     RUN(a_lost_lease_changes_nothing);
