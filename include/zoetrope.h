@@ -98,8 +98,8 @@ struct zt_image_limits {
  *   ZT_E_CORRUPT      cut short or malformed
  */
 ZT_API enum zt_code zt_image_probe(const void *bytes, size_t n,
-                                   const struct zt_image_limits *limits,
-                                   struct zt_image_info *ret, struct zt_err *err);
+                                   const struct zt_image_limits *limits, struct zt_image_info *ret,
+                                   struct zt_err *err);
 
 /*
  * Decodes a JPEG, PNG or WebP (the first frame of an animated one). Probes first, so it returns

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define DEFAULT_LIMIT ((size_t)64 << 20)
-#define FIRST_BLOCK ((size_t)4096)
-#define MAX_BLOCK ((size_t)1 << 20)
+#define FIRST_BLOCK   ((size_t)4096)
+#define MAX_BLOCK     ((size_t)1 << 20)
 
 struct zt_arena_block {
     struct zt_arena_block *next;

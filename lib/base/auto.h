@@ -37,7 +37,7 @@ static inline void zt_auto_fclose(FILE **f)
         fclose(*f);
 }
 
-#define zt_auto_fd __attribute__((cleanup(zt_auto_close_fd)))
+#define zt_auto_fd   __attribute__((cleanup(zt_auto_close_fd)))
 #define zt_auto_free __attribute__((cleanup(zt_auto_free_any)))
 #define zt_auto_file __attribute__((cleanup(zt_auto_fclose)))
 

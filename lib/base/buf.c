@@ -53,8 +53,8 @@ enum zt_code zt_buf_printf(struct zt_buf *buf, struct zt_err *err, const char *f
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    enum zt_code rc = n < 0 ? zt_fail(err, ZT_E_INTERNAL, "a format failed")
-                            : reserve(buf, (size_t)n, err);
+    enum zt_code rc =
+        n < 0 ? zt_fail(err, ZT_E_INTERNAL, "a format failed") : reserve(buf, (size_t)n, err);
     if (rc == ZT_OK) {
         vsnprintf(buf->data + buf->n, (size_t)n + 1, fmt, again);
         buf->n += (size_t)n;

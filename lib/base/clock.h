@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ZT_MS_US INT64_C(1000)
+#define ZT_MS_US     INT64_C(1000)
 #define ZT_SECOND_US INT64_C(1000000)
 #define ZT_MINUTE_US (60 * ZT_SECOND_US)
-#define ZT_HOUR_US (60 * ZT_MINUTE_US)
-#define ZT_DAY_US (24 * ZT_HOUR_US)
+#define ZT_HOUR_US   (60 * ZT_MINUTE_US)
+#define ZT_DAY_US    (24 * ZT_HOUR_US)
 
 int64_t zt_now_utc_us(void);
 int64_t zt_now_mono_us(void);

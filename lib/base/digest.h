@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 #define ZT_SHA256_SIZE 32
-#define ZT_SHA256_HEX (2 * ZT_SHA256_SIZE + 1)
+#define ZT_SHA256_HEX  (2 * ZT_SHA256_SIZE + 1)
 
 void zt_sha256(const void *bytes, size_t n, uint8_t ret[ZT_SHA256_SIZE]);
 void zt_sha256_hex(const void *bytes, size_t n, char ret[ZT_SHA256_HEX]);

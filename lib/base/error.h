@@ -10,7 +10,7 @@
 
 #include "zoetrope.h"
 
-#define ZT_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define ZT_COUNT(a)          (sizeof(a) / sizeof((a)[0]))
 #define ZT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Fills err with a message for whoever asked and returns code. */
@@ -27,8 +27,7 @@ void zt_err_detail(struct zt_err *err, const char *fmt, ...) ZT_PRINTF(2, 3);
 void zt_err_prefix(struct zt_err *err, const char *fmt, ...) ZT_PRINTF(2, 3);
 
 /* ZT_E_IO (or NOMEM, DENIED, NOT_FOUND where errno says so) with what, path and errno's text. */
-enum zt_code zt_fail_errno(struct zt_err *err, int errno_value, const char *what,
-                           const char *path);
+enum zt_code zt_fail_errno(struct zt_err *err, int errno_value, const char *what, const char *path);
 
 /* Ends the process with a line on stderr: for our own mistakes, never for input. */
 _Noreturn void zt_assert_failed(const char *expr, const char *file, int line);

@@ -25,8 +25,7 @@ void zt_log_set_level(enum zt_log_level level);
 void zt_log_set_sink(zt_log_fn *fn, void *user); /* NULL: stderr */
 bool zt_log_wants(enum zt_log_level level);
 
-void zt_log_write(enum zt_log_level level, const char *event, const char *fmt, ...)
-    ZT_PRINTF(3, 4);
+void zt_log_write(enum zt_log_level level, const char *event, const char *fmt, ...) ZT_PRINTF(3, 4);
 
 #define ZT_LOG(level, event, ...)                                                                  \
     do {                                                                                           \

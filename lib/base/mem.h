@@ -13,7 +13,7 @@
 bool zt_size_mul(size_t a, size_t b, size_t c, size_t *ret);
 
 /* One zeroed object. */
-#define zt_new(T) ((T *)zt_calloc_or_die(1, sizeof(T)))
+#define zt_new(T)          ((T *)zt_calloc_or_die(1, sizeof(T)))
 #define zt_new_array(T, n) ((T *)zt_calloc_or_die((n), sizeof(T)))
 void *zt_calloc_or_die(size_t n, size_t size);
 char *zt_strdup_or_die(const char *s);

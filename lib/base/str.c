@@ -166,15 +166,9 @@ bool zt_parse_duration_us(const char *s, int64_t *ret)
 bool zt_parse_bytes(const char *s, int64_t *ret)
 {
     static const struct unit units[] = {
-        { "", 1 },
-        { "K", 1 << 10 },
-        { "KiB", 1 << 10 },
-        { "M", 1 << 20 },
-        { "MiB", 1 << 20 },
-        { "G", 1 << 30 },
-        { "GiB", 1 << 30 },
-        { "T", INT64_C(1) << 40 },
-        { "TiB", INT64_C(1) << 40 },
+        { "", 1 },          { "K", 1 << 10 },          { "KiB", 1 << 10 },
+        { "M", 1 << 20 },   { "MiB", 1 << 20 },        { "G", 1 << 30 },
+        { "GiB", 1 << 30 }, { "T", INT64_C(1) << 40 }, { "TiB", INT64_C(1) << 40 },
     };
     return parse_unit(s, units, ZT_COUNT(units), ret);
 }

@@ -26,7 +26,7 @@
 #define FEATHER       24.0f /* proxy pixels over which a picture's border fades into the other */
 #define OUTSIDE       1.5f  /* proxy pixels past the border a repeated edge may show */
 #define WHOLE_OVERLAP 0.3   /* share of the first picture the last must still show */
-#define WIDEN         0.3 /* share of a side by which the domain may grow beyond the first picture */
+#define WIDEN         0.3 /* share of a side by which the domain may grow past the first picture */
 #define GRAIN         8
 
 struct zt_passage {

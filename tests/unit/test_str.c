@@ -63,10 +63,10 @@ static void reads_numbers_strictly(void)
         bool ok;
         int64_t value;
     } rows[] = {
-        { "0", true, 0 },     { "-1", true, -1 },    { "2147483647", true, 2147483647 },
-        { "", false, 0 },     { "-", false, 0 },     { "+1", false, 0 },
-        { " 1", false, 0 },   { "1 ", false, 0 },    { "1e3", false, 0 },
-        { "0x10", false, 0 }, { "1.0", false, 0 },   { "99999999999999999999", false, 0 },
+        { "0", true, 0 },     { "-1", true, -1 },  { "2147483647", true, 2147483647 },
+        { "", false, 0 },     { "-", false, 0 },   { "+1", false, 0 },
+        { " 1", false, 0 },   { "1 ", false, 0 },  { "1e3", false, 0 },
+        { "0x10", false, 0 }, { "1.0", false, 0 }, { "99999999999999999999", false, 0 },
         { "-2", false, 0 },   { "007", true, 7 },
     };
     for (size_t i = 0; i < ZT_COUNT(rows); i++) {
@@ -102,8 +102,12 @@ static void codes_base64(void)
 {
     static const struct {
         const char *plain, *coded;
-    } rows[] = { { "", "" },         { "f", "Zg==" },        { "fo", "Zm8=" },
-                 { "foo", "Zm9v" },  { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+    } rows[] = { { "", "" },
+                 { "f", "Zg==" },
+                 { "fo", "Zm8=" },
+                 { "foo", "Zm9v" },
+                 { "foob", "Zm9vYg==" },
+                 { "fooba", "Zm9vYmE=" },
                  { "foobar", "Zm9vYmFy" } }; /* RFC 4648, section 10 */
     for (size_t i = 0; i < ZT_COUNT(rows); i++) {
         char coded[32];
