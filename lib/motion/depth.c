@@ -355,8 +355,8 @@ static void weigh_cues(struct scene *s, float focus_spread)
 {
     const struct zt_segment *g = s->seg.segment;
     float ground[ZT_SEGMENTS_MAX];
-    float goal[ZT_SEGMENTS_MAX];
-    float trust[ZT_SEGMENTS_MAX];
+    float goal[ZT_SEGMENTS_MAX] = { 0 };
+    float trust[ZT_SEGMENTS_MAX] = { 0 };
     /* A sky vouches for a ground under it; without one it may be a wall, a table, a face. */
     float by_ground = s->has_sky ? 0.55F : 0.35F;
     float by_salient = s->has_sky ? 0.25F : 0.40F;
