@@ -360,7 +360,9 @@ static struct zt_motion_at look_up(const struct zt_between *b, float x, float y)
     const float *q[4] = { &at[0]->r0x, &at[1]->r0x, &at[2]->r0x, &at[3]->r0x };
     float *to = &r.r0x; /* all members are floats: eight of them, so that a vector holds them */
     for (int i = 0; i < 8; i++)
+        /* cppcheck-suppress objectIndex */
         to[i] = share[0] * q[0][i] + share[1] * q[1][i] + share[2] * q[2][i] + share[3] * q[3][i];
+    /* cppcheck-suppress uninitvar */
     return r;
 }
 
