@@ -1,4 +1,4 @@
-# Everything outside comes from the distribution (Debian 12 and newer), found by pkg-config.
+# Everything outside comes from the distribution (made for Debian 12), found by pkg-config.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)

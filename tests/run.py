@@ -25,7 +25,7 @@ PY = sys.executable
 
 
 def ctest(preset, *args):
-    return ["ctest", "--test-dir", f"build/{preset}", "-V", *args]
+    return ["ctest", "--test-dir", f"build/{preset}", "-V", "-j", str(os.cpu_count()), *args]
 
 
 # name, in the quick run?, what it shows, the commands
@@ -38,8 +38,8 @@ STAGES = [
     ("crash", False, f"{KILLS} kills, crash points, stopped workers, bad receivers",
      [[PY, "tests/crash/run.py", "--program", ASAN, "--kills", KILLS]]),
     ("threads", False, "the concurrent parts, clang with TSan",
-     [["tools/build", "tsan"], ctest("tsan", "-R", "unit.(json|store|batch|blob|http|client|deliver|rate|motion|"
-                                     "passage|warp)$"),
+     [["tools/build", "tsan"],
+      ctest("tsan", "-R", "unit.(json|store|view|batch|blob|http|client|deliver|rate|warp)$"),
       [PY, "tests/crash/run.py", "--program", TSAN, "--smoke"]]),
     ("fuzz", False, f"every fuzz target for {FUZZ_SECONDS} s, clang with ASan and UBSan",
      [["tools/build", "fuzz"], ["tests/fuzz/run", FUZZ_SECONDS]]),
