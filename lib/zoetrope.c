@@ -66,6 +66,7 @@ enum zt_code zt_engine_open(const char *name, const struct zt_engine_options *op
     if (options == NULL)
         options = &none;
     ZT_TRY(find(name, &type, err));
+    zt_assert(type != NULL);
     if (options->threads < 0 || options->threads > THREADS_MAX)
         return zt_fail_field(err, ZT_E_INVALID, "threads", "threads must be 0 to %d, not %d",
                              THREADS_MAX, options->threads);

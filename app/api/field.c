@@ -297,7 +297,7 @@ static void read_bool(const struct reading *r)
 static void read_object(const struct reading *r)
 {
     if (json_is_object(r->value))
-        memcpy(r->member, &r->value, sizeof(r->value));
+        memcpy(r->member, &r->value, sizeof(r->value)); /* NOLINT(bugprone-sizeof-expression) */
     else
         wrong(r);
 }
@@ -331,7 +331,7 @@ static void set_fallback(const struct zt_field *field, char *member)
         memcpy(member, &flag, sizeof(flag));
         break;
     case ZT_FIELD_OBJECT:
-        memcpy(member, &none, sizeof(none));
+        memcpy(member, &none, sizeof(none)); /* NOLINT(bugprone-sizeof-expression) */
         break;
     }
 }

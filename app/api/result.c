@@ -127,7 +127,7 @@ enum zt_code zt_api_result_read(const char *result_json, struct zt_arena *arena,
 
 int zt_i2v_result_files(const char *result_json, struct zt_arena *arena, const char *ret[3])
 {
-    struct zt_api_result result;
+    struct zt_api_result result = { 0 };
     int n = 0;
 
     if (zt_api_result_read(result_json, arena, &result, NULL) != ZT_OK)

@@ -100,7 +100,6 @@ enum zt_code zt_listen(const char *text, int *ret_fd, char *address, struct zt_e
     if (bind(fd, list->ai_addr, list->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
         return bind_failed(errno, text, err);
     ZT_TRY(bound_address(fd, address, err));
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = zt_take_fd(&fd);
     return ZT_OK;
 }

@@ -161,9 +161,8 @@ void zt_http_reply_file(struct zt_http_req *req, int fd, int64_t bytes, int64_t 
         zt_http_set(req, MHD_HTTP_HEADER_CONTENT_RANGE, range);
     }
     struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(
-        (uint64_t)(last - first + 1), owned, (uint64_t)first);
-    zt_assert(response != NULL);
-    owned = -1; /* the response closes it */
+        (uint64_t)(last - first + 1), zt_take_fd(&owned), (uint64_t)first);
+    zt_assert(response != NULL); /* it closes the file */
     add_headers(response, req, type);
     answer_and_release(req, part == ZT_RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK,
                        response);

@@ -26,6 +26,15 @@ static inline void zt_auto_close_fd(const int *fd)
         close(*fd);
 }
 
+/* Hands a descriptor on: the variable closes nothing any more. */
+static inline int zt_take_fd(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 static inline void zt_auto_free_any(void *p)
 {
     free(*(void **)p);

@@ -137,8 +137,8 @@ static inline void put_video_pixel(int y, int u, int v, uint8_t *rgb)
 void zt_yuv420_to_rgb24(const uint8_t *const plane[3], const size_t stride[3], int width_px,
                         int height_px, uint8_t *rgb, size_t rgb_stride, int first, int end)
 {
-    int16_t u[ZT_FRAME_MAX_SIDE_PX / 2 + 1];
-    int16_t v[ZT_FRAME_MAX_SIDE_PX / 2 + 1];
+    int16_t u[ZT_FRAME_MAX_SIDE_PX / 2 + 1] = { 0 };
+    int16_t v[ZT_FRAME_MAX_SIDE_PX / 2 + 1] = { 0 };
     int cw = (width_px + 1) / 2;
     int ch = (height_px + 1) / 2;
 

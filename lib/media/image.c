@@ -4,6 +4,7 @@
  * Nothing is decoded, and nothing of the picture's size allocated, before the header has passed
  * the limits. Decoding opens no file and starts no thread: it runs inside a sandbox.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,8 +71,8 @@ static enum zt_code check_limits(const struct zt_image_info *info, const struct 
                        l->min_side_px);
     if (longer * shorter > l->max_pixels)
         return zt_fail(err, ZT_E_LIMIT,
-                       "the image has %lld pixels (%dx%d); at most %lld are allowed",
-                       (long long)(longer * shorter), w, h, (long long)l->max_pixels);
+                       "the image has %" PRId64 " pixels (%dx%d); at most %" PRId64 " are allowed",
+                       longer * shorter, w, h, l->max_pixels);
     if (longer * 1000 > shorter * l->max_aspect_times_1000)
         return zt_fail(err, ZT_E_LIMIT,
                        "the image is %dx%d pixels; its longer side must be at most %.4g times its "
@@ -231,6 +232,7 @@ enum zt_code zt_image_decode(const void *bytes, size_t n, const struct zt_image_
     void *pixels = NULL;
 
     ZT_TRY(probe(bytes, n, limits, &format, &head, &info, err));
+    zt_assert(format != NULL);
     ZT_TRY(format->open(bytes, n, &raster, err));
     struct zt_image image = { .width_px = info.width_px,
                               .height_px = info.height_px,

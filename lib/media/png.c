@@ -38,6 +38,7 @@ static size_t get32(const uint8_t *p)
 
 static bool chunk_is(const struct chunk *c, const char *type)
 {
+    zt_assert(c->start != NULL);
     return memcmp(c->start + 4, type, 4) == 0;
 }
 

@@ -635,7 +635,7 @@ void zt_fluid_cell(const struct zt_fluid *f, const struct zt_plane *plane,
     const size_t corner[4] = { i, i + 1, i + (size_t)mesh->columns, i + (size_t)mesh->columns + 1 };
     uint8_t copy[2][ZT_CELL * ZT_CELL], mask[ZT_CELL * ZT_CELL];
     struct corners a, b, m;
-    int weight[4];
+    int weight[4] = { 0 };
     float flow = 0, core = 1;
     double part = half ? 0.5 : 1;
 

@@ -98,10 +98,8 @@ static void look_rows(void *user, int first, int end)
 
 static bool same_pose(const struct zt_pose *a, const struct zt_pose *b)
 {
-    const double one[] = { a->zoom, a->x, a->y, a->roll, a->tx, a->ty, a->tz };
-    const double two[] = { b->zoom, b->x, b->y, b->roll, b->tx, b->ty, b->tz };
-
-    return memcmp(one, two, sizeof(one)) == 0;
+    return a->zoom == b->zoom && a->x == b->x && a->y == b->y && a->roll == b->roll &&
+           a->tx == b->tx && a->ty == b->ty && a->tz == b->tz;
 }
 
 void zt_sight_look(struct zt_sight *sight, const struct zt_pose *pose, struct zt_pool *pool)
