@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -22,29 +23,31 @@ ASAN, TSAN = "build/asan/zoetrope", "build/tsan/zoetrope"
 KILLS = os.environ.get("KILLS", "200")
 FUZZ_SECONDS = os.environ.get("FUZZ_SECONDS", "10")
 PY = sys.executable
+PRINTING = threading.Lock()
 
 
 def ctest(preset, *args):
     return ["ctest", "--test-dir", f"build/{preset}", "-V", "-j", str(os.cpu_count()), *args]
 
 
-# name, in the quick run?, what it shows, the commands
+# name, lane, in the quick run?, what it shows, the commands. Stages of lane 0 run first and alone;
+# lanes 1 and 2 run beside each other, as the crash tests mostly wait.
 STAGES = [
-    ("rules", True, "layers, owners, headers, banned calls, docs", [[PY, "tests/rules/check.py"]]),
-    ("unit", True, "unit tests and fuzz corpora, gcc with ASan and UBSan",
+    ("rules", 0, True, "layers, owners, headers, banned calls, docs", [[PY, "tests/rules/check.py"]]),
+    ("unit", 0, True, "unit tests and fuzz corpora, gcc with ASan and UBSan",
      [["tools/build", "asan"], ctest("asan")]),
-    ("api", True, "the HTTP contract from outside", [[PY, "tests/api/run.py", "--program", ASAN]]),
-    ("cli", True, "the command line from outside", [[PY, "tests/cli/run.py", "--program", ASAN]]),
-    ("crash", False, f"{KILLS} kills, crash points, stopped workers, bad receivers",
+    ("api", 1, True, "the HTTP contract from outside", [[PY, "tests/api/run.py", "--program", ASAN]]),
+    ("cli", 1, True, "the command line from outside", [[PY, "tests/cli/run.py", "--program", ASAN]]),
+    ("crash", 1, False, f"{KILLS} kills, crash points, stopped workers, bad receivers",
      [[PY, "tests/crash/run.py", "--program", ASAN, "--kills", KILLS]]),
-    ("threads", False, "the concurrent parts, clang with TSan",
+    ("threads", 2, False, "the concurrent parts, clang with TSan",
      [["tools/build", "tsan"],
       ctest("tsan", "-R", "unit.(json|store|view|batch|blob|http|client|deliver|rate|warp)$"),
       [PY, "tests/crash/run.py", "--program", TSAN, "--smoke"]]),
-    ("fuzz", False, f"every fuzz target for {FUZZ_SECONDS} s, clang with ASan and UBSan",
+    ("fuzz", 2, False, f"every fuzz target for {FUZZ_SECONDS} s, clang with ASan and UBSan",
      [["tools/build", "fuzz"], ["tests/fuzz/run", FUZZ_SECONDS]]),
-    ("lint", False, "clang-format, clang-tidy, cppcheck", [["tools/lint"]]),
-    ("first-run", False, "the README's first command in an empty clone", [["tests/first-run"]]),
+    ("lint", 2, False, "clang-format, clang-tidy, cppcheck", [["tools/lint"]]),
+    ("first-run", 1, False, "the README's first command in an empty clone", [["tests/first-run"]]),
 ]
 
 
@@ -57,7 +60,7 @@ def environment():
 
 
 def run_stage(name, commands):
-    """Runs the commands of a stage; returns (passed, failed)."""
+    """Runs the commands of a stage; returns (passed, failed, what to show of a failure)."""
     path = f"{LOGS}/{name}.log"
     passed = failed = 0
     with open(path, "w", encoding="utf-8") as log:
@@ -70,24 +73,31 @@ def run_stage(name, commands):
             if code != 0:
                 failed += 1
                 break
-    text = open(path, encoding="utf-8", errors="replace").read()
+    with open(path, encoding="utf-8", errors="replace") as log:
+        text = log.read()
     counts = re.findall(r"(?m)^(?:\d+: )?(\d+) passed, (\d+) failed", text)
     passed += sum(int(p) for p, _ in counts)
-    failed_checks = sum(int(f) for _, f in counts)
-    failed = max(failed, failed_checks)
+    failed = max(failed, sum(int(f) for _, f in counts))
     if passed == 0 and failed == 0:
-        failed = 1
-        print(f"  {name}: no test ran")
-    if failed:
-        print(f"--- {path} (its end) ---")
-        print(text[-8000:])
-        print("---")
-    return passed, failed
+        return 0, 1, f"{name}: no test ran\n"
+    return passed, failed, f"--- {path} (its end) ---\n{text[-8000:]}---\n" if failed else ""
+
+
+def run_lane(stages, totals):
+    """Runs stages one after another; adds what they counted to totals."""
+    for name, _, _, what, commands in stages:
+        start = time.monotonic()
+        passed, failed, report = run_stage(name, commands)
+        with PRINTING:
+            print(f"{report}{name}: {what}\n  {passed} checks passed, {failed} failed in "
+                  f"{time.monotonic() - start:.0f} s", flush=True)
+            totals[0] += passed
+            totals[1] += failed
 
 
 def main(args):
     if "--list" in args:
-        for name, quick, what, _ in STAGES:
+        for name, _, quick, what, _ in STAGES:
             print(f"{name:10} {'quick ' if quick else '      '} {what}")
         return 0
     named = [a for a in args if not a.startswith("-")]
@@ -96,19 +106,17 @@ def main(args):
         print(__doc__)
         return 2
     os.makedirs(LOGS, exist_ok=True)
-    total_passed = total_failed = 0
-    for name, quick, what, commands in STAGES:
-        if (named and name not in named) or ("--quick" in args and not quick):
-            continue
-        print(f"{name}: {what}", flush=True)
-        start = time.monotonic()
-        passed, failed = run_stage(name, commands)
-        print(f"  {passed} checks passed, {failed} failed in {time.monotonic() - start:.0f} s",
-              flush=True)
-        total_passed += passed
-        total_failed += failed
-    print(f"{total_passed} passed, {total_failed} failed")
-    return 1 if total_failed else 0
+    stages = [s for s in STAGES if (not named or s[0] in named) and ("--quick" not in args or s[2])]
+    totals = [0, 0]
+    run_lane([s for s in stages if s[1] == 0], totals)
+    lanes = [threading.Thread(target=run_lane, args=([s for s in stages if s[1] == lane], totals))
+             for lane in (1, 2)]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join()
+    print(f"{totals[0]} passed, {totals[1]} failed")
+    return 1 if totals[1] else 0
 
 
 sys.exit(main(sys.argv[1:]))
