@@ -16,7 +16,7 @@ setup: ## install what building and running need
 	@tools/setup
 
 build: setup ## build the program (release)
-	@tools/build release
+	@tools/build release zoetrope
 
 run: build ## start the server and make a demonstration video (LISTEN=host:port, DATA=folder)
 	@tools/run $(PROGRAM)

@@ -173,7 +173,7 @@ static void agrees_with_the_labels(void)
     char *line = file.data;
     for (char *end; line != NULL && *line != '\0'; line = end) {
         struct row row;
-        char *column[COLUMNS];
+        char *column[COLUMNS] = { 0 };
         end = strchr(line, '\n');
         if (end != NULL)
             *end++ = '\0';
