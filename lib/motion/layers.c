@@ -120,27 +120,6 @@ static int find_cuts(const struct zt_depth *depth, float *cut)
 
 /* ---- alpha --------------------------------------------------------------------------------- */
 
-/* Depth at a point of the picture, 0 ... 1 both ways. */
-static float depth_at(const struct zt_depth *d, float u, float v)
-{
-    float x = u * (float)d->width - 0.5F;
-    float y = v * (float)d->height - 0.5F;
-    int x0 = (int)floorf(x);
-    int y0 = (int)floorf(y);
-    float sum = 0;
-
-    for (int k = 0; k < 4; k++) {
-        int px = x0 + (k & 1);
-        int py = y0 + (k >> 1);
-        float w = ((k & 1) ? x - (float)x0 : 1 - x + (float)x0) *
-                  ((k >> 1) ? y - (float)y0 : 1 - y + (float)y0);
-        px = px < 0 ? 0 : px >= d->width ? d->width - 1 : px;
-        py = py < 0 ? 0 : py >= d->height ? d->height - 1 : py;
-        sum += w * d->z[(size_t)py * (size_t)d->width + (size_t)px];
-    }
-    return sum;
-}
-
 static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, float cut,
                               struct zt_err *err)
 {
@@ -155,9 +134,9 @@ static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, fl
     float *tmp = mean + n;
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
-            float z = depth_at(depth, ((float)x + 0.5F) / (float)width,
-                               ((float)y + 0.5F) / (float)height);
-            mask[(size_t)y * (size_t)width + (size_t)x] = z >= cut ? 1 : 0;
+            double z = zt_depth_at(depth, (x + 0.5) * depth->width / width,
+                                   (y + 0.5) * depth->height / height);
+            mask[(size_t)y * (size_t)width + (size_t)x] = z >= (double)cut ? 1 : 0;
         }
     }
     zt_box_mean(mask, mean, tmp, width, height, MATTE_RADIUS);
