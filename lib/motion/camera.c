@@ -171,35 +171,6 @@ static void limit_parallax(struct legs *legs)
     }
 }
 
-/* With nothing said: something calm that suits most pictures; the seed decides which. */
-static void default_legs(const struct zt_room *room, double seconds, struct zt_rng *rng,
-                         struct legs *legs)
-{
-    static const struct zt_move calm[][2] = {
-        { { ZT_MOVE_PUSH_IN, 0.7F, 1, false }, { ZT_MOVE_STATIC, 1, 1, false } },
-        { { ZT_MOVE_PUSH_IN, 0.5F, 1, false }, { ZT_MOVE_TRUCK_RIGHT, 0.3F, 1, false } },
-        { { ZT_MOVE_PUSH_IN, 0.5F, 1, false }, { ZT_MOVE_TRUCK_LEFT, 0.3F, 1, false } },
-        { { ZT_MOVE_PULL_OUT, 0.6F, 1, false }, { ZT_MOVE_STATIC, 1, 1, false } },
-        { { ZT_MOVE_ORBIT_LEFT, 0.5F, 1, false }, { ZT_MOVE_PUSH_IN, 0.3F, 1, false } },
-        { { ZT_MOVE_ORBIT_RIGHT, 0.5F, 1, false }, { ZT_MOVE_PUSH_IN, 0.3F, 1, false } },
-    };
-    uint32_t draw = zt_rng_u32(rng);
-    struct zt_shot shot = { .moves = 2 };
-
-    for (int i = 0; i < 2; i++)
-        shot.move[i] = calm[draw % ZT_COUNT(calm)][i];
-    /* A picture wider or taller than the frame is worth looking along. */
-    double spare_x = (room->right - room->left) / room->width;
-    double spare_y = (room->bottom - room->top) / room->height;
-    if (spare_x > 1.25)
-        shot.move[1] =
-            (struct zt_move){ draw & 64 ? ZT_MOVE_PAN_RIGHT : ZT_MOVE_PAN_LEFT, 0.8F, 1, false };
-    else if (spare_y > 1.25)
-        shot.move[1] =
-            (struct zt_move){ draw & 64 ? ZT_MOVE_TILT_UP : ZT_MOVE_TILT_DOWN, 0.8F, 1, false };
-    legs_of_shot(&shot, seconds, legs);
-}
-
 /* ---- hand-held ----------------------------------------------------------------------------- */
 
 #define TONES 7
@@ -412,10 +383,8 @@ void zt_camera_path(const struct zt_shot *shot, const struct zt_room *room,
     double k = 1, crop;
 
     zt_rng_init(&rng, o->seed, o->stream);
-    if (!o->still && o->said)
+    if (!o->still)
         legs_of_shot(shot, o->seconds, &legs);
-    else if (!o->still)
-        default_legs(room, o->seconds, &rng, &legs);
     limit_parallax(&legs);
     struct hand hand = new_hand(&legs, &rng);
     for (;;) {

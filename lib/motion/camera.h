@@ -44,14 +44,14 @@ struct zt_path_options {
     double seconds;
     uint64_t seed, stream; /* stream: the shot's number */
     bool still;            /* no camera motion at all, whatever the shot says */
-    bool said;             /* the prompt named some move; otherwise a default is chosen */
     bool loop;             /* end where it began */
 };
 
 /*
  * Fills path[frames]. The view stays inside the room at every frame and depth: the path is shifted,
  * then zoomed in a little, then shortened until it fits. Speed is continuous and zero at both ends;
- * acceleration is continuous. Same arguments, same path.
+ * acceleration is continuous. A shot without moves stands still (choose.h finds some). Same
+ * arguments, same path.
  */
 void zt_camera_path(const struct zt_shot *shot, const struct zt_room *room,
                     const struct zt_path_options *options, struct zt_pose *path);

@@ -23,6 +23,7 @@
 #include "motion/inpaint.h"
 
 #define STEP            0.10F /* difference of neighbouring grid points that counts as a step */
+#define STEP_REACH      3     /* grid points that a step may go on for, either way */
 #define LEAST_STEPS     0.25F /* steps a cut crosses, in grid heights, to be worth it */
 #define LEAST_APART     0.22F /* between two cuts */
 #define MATTE_LONG      480   /* size at which alpha is fitted */
@@ -44,6 +45,27 @@ struct cutter {
 /* ---- where to cut -------------------------------------------------------------------------- */
 
 /*
+ * How far the depth goes on rising or falling past a point, along an axis: an estimated step takes
+ * a few grid points, and all of them are one step.
+ */
+static float end_of_step(const struct zt_depth *depth, int x, int y, int dx, int dy, bool rising)
+{
+    const float *z = depth->z + (size_t)y * (size_t)depth->width + (size_t)x;
+
+    for (int i = 0; i < STEP_REACH; i++) {
+        x += dx;
+        y += dy;
+        if (x < 0 || y < 0 || x >= depth->width || y >= depth->height)
+            break;
+        const float *next = depth->z + (size_t)y * (size_t)depth->width + (size_t)x;
+        if (rising ? *next < *z + STEP / 4 : *next > *z - STEP / 4)
+            break;
+        z = next;
+    }
+    return *z;
+}
+
+/*
  * steps[k], slopes[k]: neighbouring points whose depths lie on both sides of (k + 0.5) / bins. A
  * step that one of the cuts goes through already does not count again.
  */
@@ -53,22 +75,28 @@ static void count_crossings(const struct zt_depth *depth, const float *cut, int 
     for (int i = 0; i < 2 * depth->width * depth->height; i++) {
         int x = i / 2 % depth->width;
         int y = i / 2 / depth->width;
+        int dx = i % 2 == 0;
+        int dy = !dx;
         /* Two points away: filtered steps are two wide. */
-        int nx = i % 2 == 0 ? x + 2 : x;
-        int ny = i % 2 == 0 ? y : y + 2;
+        int nx = x + 2 * dx;
+        int ny = y + 2 * dy;
         if (nx >= depth->width || ny >= depth->height)
             continue;
         float a = depth->z[(size_t)y * (size_t)depth->width + (size_t)x];
         float b = depth->z[(size_t)ny * (size_t)depth->width + (size_t)nx];
         float low = fminf(a, b);
         float high = fmaxf(a, b);
-        bool through = false;
-        for (int k = 0; k < cuts; k++)
-            through |= low < cut[k] && cut[k] <= high;
         float *count = high - low > STEP ? steps : slopes;
+        bool through = false;
+        if (count == steps && cuts > 0) {
+            float before = end_of_step(depth, x, y, -dx, -dy, a > b);
+            float after = end_of_step(depth, nx, ny, dx, dy, b > a);
+            for (int k = 0; k < cuts; k++)
+                through |= fminf(before, after) < cut[k] && cut[k] <= fmaxf(before, after);
+        }
         int first = (int)ceilf(low * LEVELS_OF_DEPTH - 0.5F);
         int last = (int)ceilf(high * LEVELS_OF_DEPTH - 0.5F);
-        for (int k = first; k < last && !(through && count == steps); k++) {
+        for (int k = first; k < last && !through; k++) {
             if (k >= 0 && k < LEVELS_OF_DEPTH)
                 count[k] += 0.5F;
         }

@@ -2,8 +2,8 @@
  * motion.c - see motion.h. The order of the passes:
  *
  *     read the prompt -> divide the frames over its shots -> for each shot:
+ *         the depth of the picture, if the camera is to travel or a move is to be found
  *         the camera's path in the room that the picture leaves
- *         the depth of the picture, if the path travels
  *         the scene: the part of the picture that the path sees, in layers, ready for drawing
  *         for each frame: draw the scene from its pose -> join it to the shots beside it ->
  *         hand it on
@@ -24,6 +24,7 @@
 #include "media/frame.h"
 #include "media/resize.h"
 #include "motion/camera.h"
+#include "motion/choose.h"
 #include "motion/depth.h"
 #include "motion/passage.h"
 #include "motion/scene.h"
@@ -88,26 +89,53 @@ struct run {
     struct zt_depth depth;    /* of the image, once a path travels */
 };
 
-static void choose_path(struct run *run, int index, const struct zt_room *room)
+static bool stands_still(const struct run *run, const struct zt_shot *shot)
 {
-    const struct zt_take *take = &run->take[index];
     bool still = run->request->camera_fixed;
 
     /* A first shot that names no move stands still only if the prompt is about others' moves. */
-    if (take->shot->moves == 0 && run->prompt.camera_mentioned && run->prompt.shots == 1)
+    if (shot->moves == 0 && run->prompt.camera_mentioned && run->prompt.shots == 1)
         still = true;
-    for (int i = 0; i < take->shot->moves; i++)
-        still |= take->shot->move[i].kind == ZT_MOVE_STATIC;
+    for (int i = 0; i < shot->moves; i++)
+        still |= shot->move[i].kind == ZT_MOVE_STATIC;
+    return still;
+}
+
+static enum zt_code estimate(void *user, struct zt_err *err)
+{
+    struct run *run = user;
+
+    return zt_depth_estimate(run->request->image, run->engine->pool, &run->depth, err);
+}
+
+static enum zt_code find_depth(struct run *run, struct zt_err *err)
+{
+    if (run->depth.z != NULL)
+        return ZT_OK;
+    ZT_TRY(zt_meter_stage(&run->meter, "depth", run->meter.to, err));
+    return zt_meter_run(&run->meter, estimate, run, err);
+}
+
+static enum zt_code find_path(struct run *run, int index, const struct zt_room *room,
+                              struct zt_err *err)
+{
+    const struct zt_take *take = &run->take[index];
+    struct zt_shot shot = *take->shot;
     struct zt_path_options options = {
         .frames = take->end - take->first,
         .seconds = (double)(take->end - take->first) / run->plan->fps,
         .seed = (uint64_t)run->request->seed,
         .stream = (uint64_t)index,
-        .still = still,
-        .said = take->shot->moves > 0,
+        .still = stands_still(run, &shot),
         .loop = run->prompt.loop && run->takes == 1,
     };
-    zt_camera_path(take->shot, room, &options, run->path);
+
+    if (!options.still && shot.moves == 0) {
+        ZT_TRY(find_depth(run, err));
+        zt_choose_moves(&run->depth, room, &options, &shot);
+    }
+    zt_camera_path(&shot, room, &options, run->path);
+    return ZT_OK;
 }
 
 /* Whether near and far things move against each other on the current path. */
@@ -125,21 +153,6 @@ static bool has_weather(const struct zt_shot *shot)
         if (shot->atmosphere[i] > 0)
             return true;
     return false;
-}
-
-static enum zt_code estimate(void *user, struct zt_err *err)
-{
-    struct run *run = user;
-
-    return zt_depth_estimate(run->request->image, run->engine->pool, &run->depth, err);
-}
-
-static enum zt_code find_depth(struct run *run, struct zt_err *err)
-{
-    if (run->depth.z != NULL)
-        return ZT_OK;
-    ZT_TRY(zt_meter_stage(&run->meter, "depth", run->meter.to, err));
-    return zt_meter_run(&run->meter, estimate, run, err);
 }
 
 struct opening {
@@ -212,7 +225,7 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
     struct zt_room room = zt_scene_room(&source);
 
     ZT_TRY(zt_meter_stage(&run->meter, "prepare", run->meter.to, err));
-    choose_path(run, index, &room);
+    ZT_TRY(find_path(run, index, &room, err));
     source.layered = travels(run, take);
     if (source.layered || has_weather(take->shot)) {
         ZT_TRY(find_depth(run, err));

@@ -10,7 +10,9 @@
 #include "base/thread.h"
 #include "check.h"
 #include "media/frame.h"
+#include "motion/depth.h"
 #include "motion/shots.h"
+#include "motion/weather.h"
 #include "prompt/prompt.h"
 
 #define WIDTH  448
@@ -217,7 +219,7 @@ static void follows_the_camera_path(void)
         const char *label = zt_move_name((enum zt_move_kind)kind);
         struct zt_shot shot = { .moves = 1,
                                 .move = { { (enum zt_move_kind)kind, 0.35F, 0.8F, false } } };
-        struct zt_path_options o = { .frames = FRAMES, .seconds = 5, .seed = 1, .said = true };
+        struct zt_path_options o = { .frames = FRAMES, .seconds = 5, .seed = 1 };
         struct zt_pose path[FRAMES];
         zt_camera_path(&shot, &room, &o, path);
         struct smoothness s = follow(&image, path, FRAMES);
@@ -374,6 +376,93 @@ static void shows_the_picture_at_rest(void)
     free(image.pixels);
 }
 
+/* ---- loops --------------------------------------------------------------------------------- */
+
+/* Mean difference of two frames' luma. */
+static double difference(const struct zt_frame_buf *a, const struct zt_frame_buf *b)
+{
+    int64_t sum = 0;
+
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+            sum += abs(a->plane[0][(size_t)y * a->view.stride[0] + (size_t)x] -
+                       b->plane[0][(size_t)y * b->view.stride[0] + (size_t)x]);
+    return (double)sum / (WIDTH * HEIGHT);
+}
+
+/*
+ * Played round and round, a loop has no frame at which one sees that it starts anew: over its seam
+ * frames differ as neighbours do elsewhere, and so do their differences: no stop, no jump.
+ */
+static void closes_its_loops(void)
+{
+    static const struct {
+        const char *label;
+        struct zt_shot shot;
+    } rows[] = {
+        { "push in", { .moves = 1, .move = { { ZT_MOVE_PUSH_IN, 1, 1, false } } } },
+        { "orbit, by hand",
+          { .moves = 2,
+            .move = { { ZT_MOVE_ORBIT_LEFT, 1, 1, false },
+                      { ZT_MOVE_HANDHELD, 0.6F, 1, false } } } },
+        { "snow", { .atmosphere = { [ZT_ATMO_SNOW] = 1 } } },
+        { "wind and dust", { .atmosphere = { [ZT_ATMO_WIND] = 1, [ZT_ATMO_DUST] = 1 } } },
+        { "clouds, flickering", { .atmosphere = { [ZT_ATMO_CLOUDS] = 1, [ZT_ATMO_FLICKER] = 1 } } },
+    };
+    const struct zt_room room = { WIDTH,         HEIGHT,      -WIDTH / 2.0,
+                                  -HEIGHT / 2.0, WIDTH / 2.0, HEIGHT / 2.0 };
+    struct zt_image image = new_image(WIDTH * 2, HEIGHT * 2, ramp);
+    struct zt_frame_buf frame[FRAMES];
+
+    for (int i = 0; i < FRAMES; i++)
+        frame[i] = new_frame();
+    for (size_t r = 0; r < ZT_COUNT(rows); r++) {
+        struct zt_path_options o = {
+            .frames = FRAMES, .seconds = FRAMES / 24.0, .seed = 5, .loop = true
+        };
+        struct zt_weather weather = {
+            .atmosphere = rows[r].shot.atmosphere, .seed = 5, .seconds = FRAMES / 24.0, .loop = true
+        };
+        struct zt_take take = { &rows[r].shot, 0, FRAMES, 1, 0.5, 0.5 };
+        struct zt_scene_source source = { .image = &image,
+                                          .width_px = WIDTH,
+                                          .height_px = HEIGHT,
+                                          .take = &take,
+                                          .weather = &weather };
+        struct zt_pose path[FRAMES];
+        struct zt_scene *scene = NULL;
+        struct zt_depth depth;
+        double most = 0, bend = 0, step[FRAMES];
+        CHECK_INT("depth", zt_depth_estimate(&image, pool, &depth, NULL), ZT_OK);
+        source.depth = &depth;
+        zt_camera_path(&rows[r].shot, &room, &o, path);
+        CHECK_INT("scene",
+                  zt_scene_open(&source, path, FRAMES, pool, zt_simd_choose(), &scene, NULL),
+                  ZT_OK);
+        for (int i = 0; i < FRAMES; i++)
+            zt_scene_draw(scene, &path[i], i / 24.0, &frame[i]);
+        for (int i = 0; i < FRAMES; i++)
+            step[i] = difference(&frame[i], &frame[(i + 1) % FRAMES]);
+        for (int i = 0; i + 1 < FRAMES; i++) {
+            most = fmax(most, step[i]);
+            bend = i > 0 ? fmax(bend, fabs(step[i] - step[i - 1])) : 0;
+        }
+        CHECK("it moves", most > 0.01);
+        CHECK_BELOW(rows[r].label, step[FRAMES - 1], most * 1.02 + 1e-9);
+        CHECK_BELOW(rows[r].label, fabs(step[FRAMES - 1] - step[FRAMES - 2]), bend * 1.05 + 0.005);
+        CHECK_BELOW(rows[r].label, fabs(step[0] - step[FRAMES - 1]), bend * 1.05 + 0.005);
+        if (getenv("VERBOSE") != NULL)
+            printf("%-20s over the seam %.3f, elsewhere up to %.3f; bends %.3f %.3f, up to %.3f\n",
+                   rows[r].label, step[FRAMES - 1], most, fabs(step[FRAMES - 1] - step[FRAMES - 2]),
+                   fabs(step[0] - step[FRAMES - 1]), bend);
+        zt_scene_close(scene);
+        zt_depth_clear(&depth);
+    }
+    for (int i = 0; i < FRAMES; i++)
+        zt_frame_buf_clear(&frame[i]);
+    free(image.pixels);
+}
+
 int main(void)
 {
     pool = zt_pool_new(2);
@@ -382,6 +471,7 @@ int main(void)
     RUN(stays_as_sharp);
     RUN(vector_path_gives_the_same_frames);
     RUN(shows_the_picture_at_rest);
+    RUN(closes_its_loops);
     zt_pool_free(pool);
     return check_done();
 }
