@@ -152,55 +152,7 @@ static const char skeleton[] =
     "data; code is the HTTP status too, unless the operator chose the compatible mode, where the "
     "HTTP status is 200.\"},"
     "\"security\":[{\"key\":[]}],"
-    "\"paths\":{"
-    "\"/api/v1/jobs/createTask\":{\"post\":{\"operationId\":\"createTask\","
-    "\"summary\":\"Accepts a task; it is on disk when the answer says so\","
-    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
-    "{\"$ref\":\"#/components/schemas/createTask\"}}}},"
-    "\"responses\":{"
-    "\"200\":{\"description\":\"accepted\",\"content\":{\"application/json\":{\"schema\":"
-    "{\"$ref\":\"#/components/schemas/created\"}}}},"
-    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
-    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
-    "\"413\":{\"$ref\":\"#/components/responses/large\"},"
-    "\"415\":{\"$ref\":\"#/components/responses/type\"},"
-    "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
-    "\"429\":{\"$ref\":\"#/components/responses/often\"},"
-    "\"500\":{\"$ref\":\"#/components/responses/fault\"}},"
-    "\"callbacks\":{\"finished\":{\"{$request.body#/callBackUrl}\":{\"post\":{"
-    "\"summary\":\"Sent once the task succeeded or failed, until a 2xx answers it\","
-    "\"requestBody\":{\"content\":{\"application/json\":{\"schema\":"
-    "{\"$ref\":\"#/components/schemas/callback\"}}}},"
-    "\"responses\":{\"200\":{\"description\":\"received\"}}}}}}}},"
-    "\"/api/v1/jobs/recordInfo\":{\"get\":{\"operationId\":\"recordInfo\","
-    "\"summary\":\"How a task of this key is doing\","
-    "\"parameters\":[{\"name\":\"taskId\",\"in\":\"query\",\"required\":true,"
-    "\"schema\":{\"type\":\"string\"}}],"
-    "\"responses\":{"
-    "\"200\":{\"description\":\"the task\",\"content\":{\"application/json\":{\"schema\":"
-    "{\"$ref\":\"#/components/schemas/recordInfo\"}}}},"
-    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
-    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
-    "\"422\":{\"$ref\":\"#/components/responses/unknown\"},"
-    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}},"
-    "\"/files/{token}/{name}\":{\"get\":{\"operationId\":\"file\","
-    "\"summary\":\"A file of a result; ranges, ETag, HEAD; gone once it expired\","
-    "\"security\":[],"
-    "\"parameters\":[{\"name\":\"token\",\"in\":\"path\",\"required\":true,"
-    "\"schema\":{\"type\":\"string\"}},{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
-    "\"schema\":{\"type\":\"string\"}}],"
-    "\"responses\":{"
-    "\"200\":{\"description\":\"the file\",\"content\":{\"video/mp4\":{},\"image/jpeg\":{}}},"
-    "\"206\":{\"description\":\"a part of it\"},\"304\":{\"description\":\"as it was\"},"
-    "\"404\":{\"description\":\"no such file, or expired\"},"
-    "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}},"
-    "\"/healthz\":{\"get\":{\"operationId\":\"healthz\",\"summary\":\"The process answers\","
-    "\"security\":[],\"responses\":{\"200\":{\"description\":\"it does\"}}}},"
-    "\"/readyz\":{\"get\":{\"operationId\":\"readyz\",\"summary\":\"The store can be read\","
-    "\"security\":[],\"responses\":{\"200\":{\"description\":\"it can\"},"
-    "\"503\":{\"description\":\"it cannot; msg says why\"}}}},"
-    "\"/openapi.json\":{\"get\":{\"operationId\":\"openapi\",\"summary\":\"This document\","
-    "\"security\":[],\"responses\":{\"200\":{\"description\":\"OpenAPI 3.1\"}}}}},"
+    "\"paths\":{},"
     "\"components\":{"
     "\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
     "\"responses\":{},"
@@ -220,12 +172,70 @@ static const char skeleton[] =
     "\"taskId\":{\"type\":\"string\"},\"data\":{\"$ref\":\"#/components/schemas/task\"}}},"
     "\"task\":{\"type\":\"object\",\"properties\":{}}}}}";
 
+/* The paths, an object each, for compilers promise no more than 4095 characters of a string. */
+static const char *const paths[] = {
+    "{\"/api/v1/jobs/createTask\":{\"post\":{\"operationId\":\"createTask\","
+    "\"summary\":\"Accepts a task; it is on disk when the answer says so\","
+    "\"parameters\":[{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"required\":false,"
+    "\"description\":\"for 24 hours the same request with the same key gets the first answer "
+    "again, with the header Idempotent-Replayed: true, and makes no task\","
+    "\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}}],"
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/createTask\"}}}},"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"accepted\",\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/created\"}}}},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"409\":{\"$ref\":\"#/components/responses/conflict\"},"
+    "\"413\":{\"$ref\":\"#/components/responses/large\"},"
+    "\"415\":{\"$ref\":\"#/components/responses/type\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
+    "\"429\":{\"$ref\":\"#/components/responses/often\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}},"
+    "\"callbacks\":{\"finished\":{\"{$request.body#/callBackUrl}\":{\"post\":{"
+    "\"summary\":\"Sent once the task succeeded or failed, until a 2xx answers it\","
+    "\"requestBody\":{\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/callback\"}}}},"
+    "\"responses\":{\"200\":{\"description\":\"received\"}}}}}}}}}",
+    "{\"/api/v1/jobs/recordInfo\":{\"get\":{\"operationId\":\"recordInfo\","
+    "\"summary\":\"How a task of this key is doing\","
+    "\"parameters\":[{\"name\":\"taskId\",\"in\":\"query\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the task\",\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/recordInfo\"}}}},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/unknown\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
+    "{\"/files/{token}/{name}\":{\"get\":{\"operationId\":\"file\","
+    "\"summary\":\"A file of a result; ranges, ETag, HEAD; gone once it expired\","
+    "\"security\":[],"
+    "\"parameters\":[{\"name\":\"token\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}},{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the file\",\"content\":{\"video/mp4\":{},\"image/jpeg\":{}}},"
+    "\"206\":{\"description\":\"a part of it\"},\"304\":{\"description\":\"as it was\"},"
+    "\"404\":{\"description\":\"no such file, or expired\"},"
+    "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}}}",
+    "{\"/healthz\":{\"get\":{\"operationId\":\"healthz\",\"summary\":\"The process answers\","
+    "\"security\":[],\"responses\":{\"200\":{\"description\":\"it does\"}}}}}",
+    "{\"/readyz\":{\"get\":{\"operationId\":\"readyz\",\"summary\":\"The store can be read\","
+    "\"security\":[],\"responses\":{\"200\":{\"description\":\"it can\"},"
+    "\"503\":{\"description\":\"it cannot; msg says why\"}}}}}",
+    "{\"/openapi.json\":{\"get\":{\"operationId\":\"openapi\",\"summary\":\"This document\","
+    "\"security\":[],\"responses\":{\"200\":{\"description\":\"OpenAPI 3.1\"}}}}}",
+};
+
 static const struct {
     const char *name;
     const char *about;
 } refusals[] = {
     { "malformed", "the request cannot be read: not JSON, or a parameter is missing" },
     { "denied", "no key, or one that may not be used" },
+    { "conflict", "it contradicts what was accepted or done before; msg says what" },
     { "large", "the body is too large" },
     { "type", "Content-Type is not application/json" },
     { "invalid", "a field is missing or wrong; msg names every one of them" },
@@ -261,6 +271,16 @@ static const struct {
     { "recordId", "\"string\"", "equal to taskId" },
 };
 
+static void add_paths(json_t *all)
+{
+    for (size_t i = 0; i < ZT_COUNT(paths); i++) {
+        json_t *path = json_loads(paths[i], JSON_REJECT_DUPLICATES, NULL);
+        zt_assert(path != NULL); /* our own text */
+        json_object_update(all, path);
+        json_decref(path);
+    }
+}
+
 static void add_refusals(json_t *responses)
 {
     for (size_t i = 0; i < ZT_COUNT(refusals); i++)
@@ -291,6 +311,7 @@ static char *describe(struct zt_arena *arena, const char *public_url,
     json_t *root = json_loads(skeleton, JSON_REJECT_DUPLICATES, NULL);
 
     zt_assert(root != NULL); /* our own text */
+    add_paths(json_object_get(root, "paths"));
     json_t *components = json_object_get(root, "components");
     json_t *schemas = json_object_get(components, "schemas");
     add_refusals(json_object_get(components, "responses"));
