@@ -28,6 +28,7 @@ struct creation {
     struct zt_api *api;
     struct zt_http_req *req;
     struct zt_task task;
+    struct zt_offer offer;
 };
 
 /* ---- before the body ----------------------------------------------------------------------- */
@@ -134,6 +135,12 @@ static enum zt_code store_pictures(struct zt_api *api, const struct zt_kie_reque
     return ZT_OK;
 }
 
+/* The data of the answer; NULL: no memory. */
+static const char *answer_text(struct zt_arena *arena, const char *id)
+{
+    return zt_arena_printf(arena, "{\"taskId\":\"%s\",\"recordId\":\"%s\"}", id, id);
+}
+
 /* On the batch's thread. After the reply the request, and with it the creation, is gone. */
 static void done(void *user, enum zt_code rc, const struct zt_err *err)
 {
@@ -141,45 +148,65 @@ static void done(void *user, enum zt_code rc, const struct zt_err *err)
     struct zt_api *api = c->api;
 
     if (rc != ZT_OK) {
-        zt_api_reply_fault(api, c->req, rc, err);
+        if (!zt_api_reply_refused(api, c->req, &c->offer, err))
+            zt_api_reply_fault(api, c->req, rc, err);
+        return;
+    }
+    if (c->offer.replay != NULL) {
+        zt_api_reply_replay(api, c->req, c->task.key_id, &c->offer);
         return;
     }
     ZT_LOG(INFO, "task_created", "task=%s key=%" PRId64 " model=%s", c->task.id, c->task.key_id,
            c->task.model);
-    char data[2 * ZT_TASK_ID_MAX + 40];
-    bool fits = zt_format(data, sizeof(data), "{\"taskId\":\"%s\",\"recordId\":\"%s\"}", c->task.id,
-                          c->task.id);
-    zt_assert(fits);
-    zt_api_reply(api, c->req, 200, "success", data);
+    zt_api_reply(api, c->req, 200, "success", c->offer.answer);
     if (api->options.created != NULL)
         api->options.created(api->options.user);
 }
 
-/* Everything after the checks. Replies itself only through `done`; else says what went wrong. */
-static enum zt_code submit(struct zt_api *api, struct zt_http_req *req,
-                           struct zt_kie_request *request, struct zt_err *err)
+/*
+ * Everything after the checks, into *c, which has its offer. Replies itself only through `done`;
+ * else says what went wrong.
+ */
+static enum zt_code submit(struct zt_api *api, struct zt_kie_request *request, struct creation *c,
+                           struct zt_err *err)
 {
-    const struct zt_api_caller *caller = zt_http_kept(req);
-    struct zt_arena *arena = zt_http_arena(req);
+    const struct zt_api_caller *caller = zt_http_kept(c->req);
+    struct zt_arena *arena = zt_http_arena(c->req);
 
     ZT_TRY(join_backlog(api, err));
     ZT_TRY(store_pictures(api, request, err));
     if (request->input.seed < 0)
         request->input.seed = (int64_t)zt_random_below(SEED_BOUND);
-    struct creation *c = zt_arena_new(arena, struct creation);
-    *c = (struct creation){
-        .api = api,
-        .req = req,
-        .task = { .id = new_task_id(arena),
-                  .key_id = caller->key_id,
-                  .model = request->model->name,
-                  .param = zt_kie_param(request, arena),
-                  .input = zt_kie_input(request, arena),
-                  .callback_url = request->callback_url },
-    };
-    if (c->task.id == NULL || c->task.param == NULL || c->task.input == NULL)
+    c->task = (struct zt_task){ .id = new_task_id(arena),
+                                .key_id = caller->key_id,
+                                .model = request->model->name,
+                                .param = zt_kie_param(request, arena),
+                                .input = zt_kie_input(request, arena),
+                                .callback_url = request->callback_url };
+    c->offer.answer = c->task.id ? answer_text(arena, c->task.id) : NULL;
+    if (c->offer.answer == NULL || c->task.param == NULL || c->task.input == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for a task");
-    return zt_batch_add(api->options.batch, &c->task, done, c, err);
+    return zt_batch_offer(api->options.batch, &c->task, &c->offer, done, c, err);
+}
+
+/* Answers a request that was answered before, or that may not be: false, then there is no more. */
+static bool is_new(struct zt_api *api, const struct zt_kie_request *request, struct creation *c)
+{
+    const struct zt_api_caller *caller = zt_http_kept(c->req);
+    struct zt_err err = { 0 };
+
+    enum zt_code rc = zt_api_offer_read(c->req, request, &c->offer, &err);
+    if (rc == ZT_OK)
+        rc = zt_api_offer_look(api, caller->key_id, &c->offer, &err);
+    if (rc == ZT_OK && c->offer.replay == NULL)
+        return true;
+    if (rc == ZT_OK)
+        zt_api_reply_replay(api, c->req, caller->key_id, &c->offer);
+    else if (rc == ZT_E_INVALID)
+        zt_api_reply(api, c->req, 400, err.msg, NULL);
+    else if (!zt_api_reply_refused(api, c->req, &c->offer, &err))
+        zt_api_reply_fault(api, c->req, rc, &err);
+    return false;
 }
 
 void zt_api_create(struct zt_http_req *req, void *user)
@@ -201,7 +228,11 @@ void zt_api_create(struct zt_http_req *req, void *user)
         zt_api_reply(api, req, rc == ZT_E_CORRUPT ? 400 : 422, text, NULL);
         return;
     }
-    rc = submit(api, req, &request, &err);
+    struct creation *c = zt_arena_new(zt_http_arena(req), struct creation);
+    *c = (struct creation){ .api = api, .req = req };
+    if (!is_new(api, &request, c))
+        return;
+    rc = submit(api, &request, c, &err);
     if (rc == ZT_OK)
         return; /* done replies, or has replied */
     if (rc == ZT_E_LIMIT)

@@ -9,6 +9,7 @@
 #include "api/out.h"
 #include "api/rate.h"
 #include "base/thread.h"
+#include "store/offer.h"
 
 #define ZT_API_JSON       "application/json;charset=UTF-8"
 #define ZT_API_ANSWER_MAX ((size_t)4 << 20)
@@ -70,6 +71,26 @@ bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req);
 /* Its two halves: the hash of the secret that was sent; false: there is none, 401 is due. */
 bool zt_api_secret_hash(const struct zt_http_req *req, uint8_t ret[ZT_SHA256_BYTES]);
 void zt_api_deny(struct zt_api *api, struct zt_http_req *req);
+
+/* ---- offers: what comes with a createTask beside its body (offer.c) ------------------------- */
+
+struct zt_kie_request;
+
+/* From the headers. ZT_E_INVALID: one is wrong, 400 is due. */
+enum zt_code zt_api_offer_read(struct zt_http_req *req, const struct zt_kie_request *request,
+                               struct zt_offer *ret, struct zt_err *err);
+
+/* Whether it was answered before, without a transaction that writes; see zt_store_offer_look. */
+enum zt_code zt_api_offer_look(struct zt_api *api, int64_t key_id, struct zt_offer *offer,
+                               struct zt_err *err);
+
+/* Gives the first answer again. */
+void zt_api_reply_replay(struct zt_api *api, struct zt_http_req *req, int64_t key_id,
+                         const struct zt_offer *offer);
+
+/* Answers when the store refused the offer for a reason of its own; false: it did not. */
+bool zt_api_reply_refused(struct zt_api *api, struct zt_http_req *req, const struct zt_offer *offer,
+                          const struct zt_err *err);
 
 /* ---- handlers ------------------------------------------------------------------------------ */
 

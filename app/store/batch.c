@@ -14,13 +14,15 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "store/offer.h"
 
 #define QUEUE_MAX  4096 /* tasks that wait; more is ZT_E_LIMIT */
 #define GROUP_MAX  512  /* tasks in one transaction, which bounds how long the lock is held */
 #define BUSY_TRIES 3    /* each waits for the lock as long as the handle's busy_us */
 
 struct item {
-    struct zt_task task; /* its strings are the caller's */
+    struct zt_task task;    /* its strings are the caller's */
+    struct zt_offer *offer; /* the caller's; NULL: just the task */
     zt_batch_done_fn *done;
     void *user;
 };
@@ -64,7 +66,10 @@ static enum zt_code write_once(struct zt_batch *b, int n, struct zt_err *err)
     for (int i = 0; i < n; i++) {
         struct outcome *o = &b->outcomes[i];
         *o = (struct outcome){ .rc = ZT_OK };
-        o->rc = zt_store_task_add(b->store, &b->group[i].task, &o->err);
+        const struct item *item = &b->group[i];
+        o->rc = item->offer != NULL
+                    ? zt_store_task_offer(b->store, &item->task, item->offer, &o->err)
+                    : zt_store_task_add(b->store, &item->task, &o->err);
     }
     zt_crash_point("store.batch");
     ZT_TRY(zt_store_commit(b->store, err));
@@ -146,13 +151,20 @@ void zt_batch_close(struct zt_batch *batch)
 enum zt_code zt_batch_add(struct zt_batch *batch, const struct zt_task *task,
                           zt_batch_done_fn *done, void *user, struct zt_err *err)
 {
+    return zt_batch_offer(batch, task, NULL, done, user, err);
+}
+
+enum zt_code zt_batch_offer(struct zt_batch *batch, const struct zt_task *task,
+                            struct zt_offer *offer, zt_batch_done_fn *done, void *user,
+                            struct zt_err *err)
+{
     zt_locked(&batch->mutex);
     zt_assert(!batch->quit);
     if (batch->n == QUEUE_MAX)
         return zt_fail(err, ZT_E_LIMIT, "%d tasks are waiting to be stored; try again later",
                        QUEUE_MAX);
     batch->queue[(batch->first + batch->n) % QUEUE_MAX] =
-        (struct item){ .task = *task, .done = done, .user = user };
+        (struct item){ .task = *task, .offer = offer, .done = done, .user = user };
     batch->n++;
     pthread_cond_signal(&batch->wake);
     return ZT_OK;

@@ -11,6 +11,7 @@
 #include "store/store.h"
 
 struct zt_batch;
+struct zt_offer;
 
 /* rc ZT_OK: the task is durable. err lives until the call returns. */
 typedef void zt_batch_done_fn(void *user, enum zt_code rc, const struct zt_err *err);
@@ -27,5 +28,13 @@ void zt_batch_close(struct zt_batch *batch);
  */
 enum zt_code zt_batch_add(struct zt_batch *batch, const struct zt_task *task,
                           zt_batch_done_fn *done, void *user, struct zt_err *err);
+
+/*
+ * The same with an offer (offer.h), which lives as long and is filled when done is called: rc ZT_OK
+ * with a replay in it adds no task.
+ */
+enum zt_code zt_batch_offer(struct zt_batch *batch, const struct zt_task *task,
+                            struct zt_offer *offer, zt_batch_done_fn *done, void *user,
+                            struct zt_err *err);
 
 #endif

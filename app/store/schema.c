@@ -110,6 +110,21 @@ const char *const zt_sqlite_schema[] = {
     "  UPDATE task_count SET n=n+1 WHERE state=new.state; END;"
     "CREATE TRIGGER task_counted_out AFTER DELETE ON task"
     " BEGIN UPDATE task_count SET n=n-1 WHERE state=old.state; END;",
+
+    /*
+     * Answers that are given again to a client that repeats its request (offer.h). Not tied to the
+     * task: the answer holds even when the task was forgotten meanwhile.
+     */
+    "CREATE TABLE idempotency ("
+    " key_id INTEGER NOT NULL,"
+    " name TEXT NOT NULL," /* what the client calls the request */
+    " hash BLOB NOT NULL," /* SHA-256 of the request */
+    " task_id TEXT NOT NULL,"
+    " answer TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL,"
+    " PRIMARY KEY (key_id, name)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX idempotency_age ON idempotency(created_us);",
 };
 
 const int zt_sqlite_schema_version = (int)ZT_COUNT(zt_sqlite_schema);

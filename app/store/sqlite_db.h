@@ -54,6 +54,10 @@ enum zt_stmt {
     ZT_STMT_KEY_RESET,
     ZT_STMT_KEY_REVOKE,
 
+    ZT_STMT_IDEMPOTENCY_FIND,
+    ZT_STMT_IDEMPOTENCY_PUT,
+    ZT_STMT_IDEMPOTENCY_SWEEP,
+
     ZT_STMT_DELIVERY_ANY,
     ZT_STMT_DELIVERY_CLAIM,
     ZT_STMT_DELIVERY_BURY,
@@ -172,6 +176,12 @@ enum zt_code zt_query_check(const struct zt_query *q, struct zt_err *err);
  */
 #define ZT_NOTE_MAX 1024
 const char *zt_sqlite_clean(const char *text, char dst[ZT_NOTE_MAX + 1]);
+
+/* ---- between the files --------------------------------------------------------------------- */
+
+/* The inside of zt_store_task_add, for a transaction that does more. */
+enum zt_code zt_sqlite_task_add(struct zt_store *store, const struct zt_task *task,
+                                struct zt_err *err);
 
 /* ---- for tests ----------------------------------------------------------------------------- */
 

@@ -158,6 +158,16 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_KEY_REVOKE] = { .sql = "UPDATE api_key SET revoked_us=?2"
                                     " WHERE id=?1 AND revoked_us=0" },
 
+    /* ?1 API key, ?2 idempotency key, ?3 not older than this, ?4 hash of the request. */
+    [ZT_STMT_IDEMPOTENCY_FIND] = { .sql = "SELECT hash=?4, task_id, answer FROM idempotency"
+                                          " WHERE key_id=?1 AND name=?2 AND created_us>?3" },
+    [ZT_STMT_IDEMPOTENCY_PUT] = { .sql = "INSERT OR REPLACE INTO idempotency"
+                                         " (key_id, name, hash, task_id, answer, created_us)"
+                                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
+    [ZT_STMT_IDEMPOTENCY_SWEEP] = { .sql = "DELETE FROM idempotency WHERE (key_id, name) IN"
+                                           " (SELECT key_id, name FROM idempotency"
+                                           "  WHERE created_us<=?1 ORDER BY created_us LIMIT 2)" },
+
     /* ?1 now. */
     [ZT_STMT_DELIVERY_ANY] = { .sql = "SELECT 1 FROM delivery"
                                       " WHERE state='pending' AND due_us<=?1 LIMIT 1" },

@@ -116,11 +116,13 @@ static enum zt_code touch_key(struct zt_store *store, int64_t key_id, int64_t no
     return zt_query_run(&q, NULL, err);
 }
 
-static enum zt_code add_inner(struct zt_store *store, const struct zt_task *task,
-                              struct zt_err *err)
+enum zt_code zt_sqlite_task_add(struct zt_store *store, const struct zt_task *task,
+                                struct zt_err *err)
 {
     int64_t now = zt_sqlite_now(store);
 
+    zt_assert(task->id != NULL && *task->id != '\0' && strlen(task->id) <= ZT_TASK_ID_MAX);
+    zt_assert(task->key_id >= 0);
     ZT_TRY(add(store, task, now, err));
     return touch_key(store, task->key_id, now, err);
 }
@@ -128,10 +130,8 @@ static enum zt_code add_inner(struct zt_store *store, const struct zt_task *task
 enum zt_code zt_store_task_add(struct zt_store *store, const struct zt_task *task,
                                struct zt_err *err)
 {
-    zt_assert(task->id != NULL && *task->id != '\0' && strlen(task->id) <= ZT_TASK_ID_MAX);
-    zt_assert(task->key_id >= 0);
     ZT_TRY(zt_sqlite_enter(store, err));
-    return zt_sqlite_leave(store, add_inner(store, task, err), ZT_POINT("task_add"), err);
+    return zt_sqlite_leave(store, zt_sqlite_task_add(store, task, err), ZT_POINT("task_add"), err);
 }
 
 enum zt_code zt_store_task_get(struct zt_store *store, struct zt_arena *arena, const char *id,

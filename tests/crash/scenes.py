@@ -170,6 +170,38 @@ def bad_receivers(program, checks, outside):
         w.close()
 
 
+# ---- clients that ask again
+
+def repetitions_make_one_task(program, checks, outside):
+    """The server dies around the commit of a task; the client, who got no answer, sends it again."""
+    w = World(program, checks, outside, workers=0)
+    try:
+        for point in ("store.batch", "store.batch.done", "store.commit", "store.commit.done", "kill"):
+            label, path = f"again after {point}", "/cb/again." + point
+            w.start({} if point == "kill" else {"ZOETROPE_CRASH": f"{point}:1"})
+            first = None
+            try:
+                first = w.submit(path, repeat=point, prompt=label)
+            except OSError:
+                pass
+            checks.check(label + ": is answered by a living server only", (first is None) == (point != "kill"), first)
+            w.kill()
+            w.start()
+            ids = {w.submit(path, repeat=point, prompt=label) for _ in range(3)} | ({first} if first else set())
+            stored = [t["id"] for t in w.list() if t["input"]["prompt"] == label]
+            checks.check(label + ": one id", len(ids) == 1, ids)
+            checks.check(label + ": one task, that one", set(stored) == ids and len(stored) == 1, (stored, ids))
+            w.kill()
+        w.start()
+        worker = w.start_worker()
+        for task in w.list():
+            w.check_success("again", task["id"], w.finished(task["id"]))
+        worker.kill()
+        worker.wait()
+    finally:
+        w.close()
+
+
 # ---- stopping
 
 def stops_in_order(program, checks, outside):
@@ -220,7 +252,7 @@ def second_signal_forces_the_end(program, checks, outside):
 
 # ---- all of it
 
-SMOKE = [sleeper_records_nothing, dead_worker_is_noticed, bad_receivers]
+SMOKE = [sleeper_records_nothing, dead_worker_is_noticed, bad_receivers, repetitions_make_one_task]
 ENGINES = [("abort", "killed by signal 6"), ("segv", "killed by signal 11"), ("exit", "ended with status 137")]
 
 

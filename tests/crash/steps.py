@@ -43,6 +43,8 @@ ELSEWHERE = {
     "store.put_back.done": "the same",
     "store.task_add": "part of store.batch",
     "store.task_add.done": "part of store.batch",
+    "store.task_offer": "part of store.batch; alone in test_offer.c",
+    "store.task_offer.done": "the same",
     "store.files_gone": "test_store.c; nothing is owed after it",
     "store.files_gone.done": "the same",
     "store.forget": "the same",

@@ -249,11 +249,12 @@ class World:
 
     # ---- requests
 
-    def request(self, method, path, body=None, timeout=10):
+    def request(self, method, path, body=None, timeout=10, headers=None):
         """(status, parsed JSON); OSError when nobody answers."""
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            c.request(method, path, body, {"Authorization": "Bearer " + self.key, "Content-Type": "application/json"})
+            c.request(method, path, body, {"Authorization": "Bearer " + self.key, "Content-Type": "application/json",
+                                           **(headers or {})})
             r = c.getresponse()
             return r.status, json.loads(r.read())
         except (http.client.HTTPException, ValueError) as e:
@@ -261,15 +262,16 @@ class World:
         finally:
             c.close()
 
-    def submit(self, callback=None, image=None, **more):
-        """The id of an accepted task."""
+    def submit(self, callback=None, image=None, repeat=None, **more):
+        """The id of an accepted task. repeat: the name of a request that may have been sent before."""
         self.numbers += 1
         given = {"prompt": "slow push in", "image_url": image or self.outside.url("/picture.png"),
                  "resolution": "480p", "duration": 2, "seed": 1, **more}
         body = {"model": MODEL, "input": given}
         if callback:
             body["callBackUrl"] = self.outside.url(callback)
-        status, answer = self.request("POST", "/api/v1/jobs/createTask", json.dumps(body))
+        headers = {"Idempotency-Key": repeat} if repeat else None
+        status, answer = self.request("POST", "/api/v1/jobs/createTask", json.dumps(body), headers=headers)
         if status != 200 or answer["code"] != 200:
             raise ValueError(f"createTask said {status} {answer}")
         return answer["data"]["taskId"]

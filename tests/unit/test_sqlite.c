@@ -301,6 +301,8 @@ static void uses_its_indexes(void)
         { ZT_STMT_REAP_WORKER_FAIL, "INDEX task_leased" },
         { ZT_STMT_KEY_FIND, "sqlite_autoindex_api_key_1 (hash=?)" },
         { ZT_STMT_KEY_USED, "INTEGER PRIMARY KEY (rowid=?)" },
+        { ZT_STMT_IDEMPOTENCY_FIND, "PRIMARY KEY (key_id=? AND name=?)" },
+        { ZT_STMT_IDEMPOTENCY_SWEEP, "INDEX idempotency_age (created_us<?)" },
         { ZT_STMT_DELIVERY_ANY, "INDEX delivery_due (due_us<?)" },
         { ZT_STMT_DELIVERY_CLAIM, "INDEX delivery_due (due_us<?)" },
         { ZT_STMT_DELIVERY_SETTLE, "INTEGER PRIMARY KEY (rowid=?)" },
