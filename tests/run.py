@@ -44,6 +44,7 @@ STAGES = [
      [["tools/build", "tsan"],
       ctest("tsan", "-R", "unit.(json|store|view|batch|blob|http|client|deliver|rate|warp)$"),
       [PY, "tests/crash/run.py", "--program", TSAN, "--smoke"]]),
+    ("arm", 2, True, "the NEON path against the scalar one, on an emulated AArch64", [["tests/arm"]]),
     ("fuzz", 2, False, f"every fuzz target for {FUZZ_SECONDS} s, clang with ASan and UBSan",
      [["tools/build", "fuzz"], ["tests/fuzz/run", FUZZ_SECONDS]]),
     ("lint", 2, False, "clang-format, clang-tidy, cppcheck", [["tools/lint"]]),

@@ -1,6 +1,6 @@
 /*
- * warp.c - see warp.h. The scalar path is the definition; warp_avx2.c computes the same numbers,
- * eight samples at a time.
+ * warp.c - see warp.h. The scalar path is the definition; warp_avx2.c and warp_neon.c compute the
+ * same numbers, eight samples at a time.
  */
 #include "motion/warp.h"
 
@@ -21,7 +21,11 @@ enum zt_simd zt_simd_choose(void)
     if (__builtin_cpu_supports("avx2"))
         return ZT_SIMD_AVX2;
 #endif
+#ifdef ZT_WARP_NEON
+    return ZT_SIMD_NEON;
+#else
     return ZT_SIMD_SCALAR;
+#endif
 }
 
 enum zt_code zt_warp_mesh_init(struct zt_warp_mesh *mesh, int width, int height, struct zt_err *err)
@@ -100,6 +104,12 @@ void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh,
 #ifdef ZT_WARP_AVX2
     if (simd == ZT_SIMD_AVX2) {
         zt_warp_cell_avx2(plane, &corners, dst, stride);
+        return;
+    }
+#endif
+#ifdef ZT_WARP_NEON
+    if (simd == ZT_SIMD_NEON) {
+        zt_warp_cell_neon(plane, &corners, dst, stride);
         return;
     }
 #endif

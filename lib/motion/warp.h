@@ -16,7 +16,7 @@
 #define ZT_CELL      16
 #define ZT_CELL_BITS 4
 
-enum zt_simd { ZT_SIMD_SCALAR, ZT_SIMD_AVX2, ZT_SIMD_PATHS };
+enum zt_simd { ZT_SIMD_SCALAR, ZT_SIMD_AVX2, ZT_SIMD_NEON };
 
 /* The best path of this machine; ZOETROPE_SIMD=scalar in the environment asks for less. */
 enum zt_simd zt_simd_choose(void);

@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #define ZT_WARP_AVX2 1
+#elif defined(__aarch64__)
+#define ZT_WARP_NEON 1 /* part of every such machine */
 #endif
 
 /* 1/6 and 2/3 of 16384. */
@@ -62,6 +64,10 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
 
 #ifdef ZT_WARP_AVX2
 void zt_warp_cell_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                       uint8_t *dst, size_t stride);
+#endif
+#ifdef ZT_WARP_NEON
+void zt_warp_cell_neon(const struct zt_plane *plane, const struct zt_warp_corners *corners,
                        uint8_t *dst, size_t stride);
 #endif
 

@@ -1,0 +1,110 @@
+/*
+ * warp_neon.c - the vector path of warp.c on AArch64: eight samples of a row at a time, as in
+ * warp_avx2.c, with a table look-up for the shuffle. The numbers are the scalar path's.
+ */
+#include "motion/warp_cell.h"
+
+#ifdef ZT_WARP_NEON
+
+#include <arm_neon.h>
+
+/* Where eight samples look, and their weights. */
+struct octet {
+    uint8x8_t first; /* of the 16 bytes: each sample's first tap */
+    int16x8_t across[4], down[4];
+    uint16x8_t lower; /* all ones where a sample's first row is the next one */
+};
+
+static inline void find_weights(int16x8_t t, int16x8_t w[4])
+{
+    const int16x8_t sixth = vdupq_n_s16(ZT_SPLINE_SIXTH);
+    int16x8_t u = vsubq_s16(vdupq_n_s16(32767), t);
+    int16x8_t t2 = vqrdmulhq_s16(t, t), t3 = vqrdmulhq_s16(t2, t);
+    int16x8_t u3 = vqrdmulhq_s16(vqrdmulhq_s16(u, u), u);
+
+    w[0] = vqrdmulhq_s16(u3, sixth);
+    w[1] = vaddq_s16(vsubq_s16(vdupq_n_s16(ZT_SPLINE_TWO_THIRDS), vqrdmulhq_n_s16(t2, 16384)),
+                     vqrdmulhq_n_s16(t3, 8192));
+    w[3] = vqrdmulhq_s16(t3, sixth);
+    w[2] = vsubq_s16(vdupq_n_s16(16384), vaddq_s16(vaddq_s16(w[0], w[1]), w[3]));
+}
+
+/* Eight positions: whole samples, and the fraction in 15 bits. */
+static inline int16x8_t split(int32_t at, int32_t step, int32_t min, int16x8_t *ret_fraction)
+{
+    static const int32_t counted[8] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+    int32x4_t low = vmlaq_n_s32(vdupq_n_s32(at), vld1q_s32(counted), step);
+    int32x4_t high = vmlaq_n_s32(vdupq_n_s32(at), vld1q_s32(counted + 4), step);
+    const int32x4_t mask = vdupq_n_s32(0xffff), base = vdupq_n_s32(min);
+
+    *ret_fraction = vcombine_s16(vmovn_s32(vshrq_n_s32(vandq_s32(low, mask), 1)),
+                                 vmovn_s32(vshrq_n_s32(vandq_s32(high, mask), 1)));
+    return vcombine_s16(vmovn_s32(vsubq_s32(vshrq_n_s32(low, 16), base)),
+                        vmovn_s32(vsubq_s32(vshrq_n_s32(high, 16), base)));
+}
+
+/* One source row, filtered along: eight values with 7 bits below the sample, below 2^15. */
+static inline int16x8_t filter_across(const uint8_t *at, const struct octet *o)
+{
+    uint8x16_t taps = vld1q_u8(at);
+    int32x4_t low = vdupq_n_s32(0), high = vdupq_n_s32(0);
+
+    for (int k = 0; k < 4; k++) {
+        uint8x8_t index = vadd_u8(o->first, vdup_n_u8((uint8_t)k));
+        int16x8_t v = vreinterpretq_s16_u16(vmovl_u8(vqtbl1_u8(taps, index)));
+        low = vmlal_s16(low, vget_low_s16(v), vget_low_s16(o->across[k]));
+        high = vmlal_high_s16(high, v, o->across[k]);
+    }
+    return vcombine_s16(vrshrn_n_s32(low, 7), vrshrn_n_s32(high, 7));
+}
+
+static inline void draw(const uint8_t *at, size_t stride, const struct octet *o, bool straddles,
+                        uint8_t *dst)
+{
+    int16x8_t row[5];
+    int32x4_t low = vdupq_n_s32(0), high = vdupq_n_s32(0);
+
+    for (int i = 0; i < 4 + straddles; i++)
+        row[i] = filter_across(at + (size_t)i * stride, o);
+    for (int i = 0; i < 4; i++) {
+        int16x8_t v = straddles ? vbslq_s16(o->lower, row[i + 1], row[i]) : row[i];
+        low = vmlal_s16(low, vget_low_s16(v), vget_low_s16(o->down[i]));
+        high = vmlal_high_s16(high, v, o->down[i]);
+    }
+    int16x8_t v = vcombine_s16(vmovn_s32(vrshrq_n_s32(low, 21)), vmovn_s32(vrshrq_n_s32(high, 21)));
+    vst1_u8(dst, vmovn_u16(vreinterpretq_u16_s16(v)));
+}
+
+static void draw8(const struct zt_plane *plane, int32_t x, int32_t y, int32_t dx, int32_t dy,
+                  uint8_t *dst)
+{
+    int32_t x_first = x >> 16, x_last = (x + 7 * dx) >> 16;
+    int32_t y_first = y >> 16, y_last = (y + 7 * dy) >> 16;
+    int32_t x_min = x_first < x_last ? x_first : x_last;
+    int32_t y_min = y_first < y_last ? y_first : y_last;
+    int16x8_t fraction;
+    struct octet o;
+
+    if (x_first + x_last - 2 * x_min > 12 || y_first + y_last - 2 * y_min > 1) {
+        zt_warp_span_scalar(plane, x, y, dx, dy, 8, dst);
+        return;
+    }
+    o.first = vmovn_u16(vreinterpretq_u16_s16(split(x, dx, x_min, &fraction)));
+    find_weights(fraction, o.across);
+    o.lower = vcgtq_s16(split(y, dy, y_min, &fraction), vdupq_n_s16(0));
+    find_weights(fraction, o.down);
+    draw(plane->at + (ptrdiff_t)(y_min - 1) * (ptrdiff_t)plane->stride + (x_min - 1), plane->stride,
+         &o, y_first != y_last, dst);
+}
+
+void zt_warp_cell_neon(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                       uint8_t *dst, size_t stride)
+{
+    for (int y = 0; y < ZT_CELL; y++, dst += stride) {
+        struct zt_warp_step s = zt_warp_row(corners, y);
+        draw8(plane, s.x, s.y, s.dx, s.dy, dst);
+        draw8(plane, s.x + 8 * s.dx, s.y + 8 * s.dy, s.dx, s.dy, dst + 8);
+    }
+}
+
+#endif
