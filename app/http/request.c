@@ -35,6 +35,8 @@ void zt_req_release(struct zt_http_req *req)
         return;
     if (req->response != NULL)
         MHD_destroy_response(req->response);
+    if (req->end != NULL)
+        req->end(req->end_arg);
     zt_buf_clear(&req->body);
     zt_arena_clear(req->arena);
     pthread_mutex_destroy(&req->mutex);
@@ -237,6 +239,18 @@ const char *zt_http_peer(const struct zt_http_req *req)
 struct zt_arena *zt_http_arena(struct zt_http_req *req)
 {
     return req->arena;
+}
+
+void zt_http_take_pieces(struct zt_http_req *req, zt_http_piece_fn *piece)
+{
+    req->piece = piece;
+}
+
+void zt_http_at_end(struct zt_http_req *req, void (*end)(void *arg), void *arg)
+{
+    zt_assert(req->end == NULL);
+    req->end = end;
+    req->end_arg = arg;
 }
 
 void zt_http_keep(struct zt_http_req *req, void *kept)

@@ -49,7 +49,11 @@ struct zt_http_req {
     struct zt_arena *arena; /* = &arena_storage: lookups on a const request may allocate */
     struct zt_arena arena_storage;
     struct zt_buf body;
-    size_t counted_bytes;   /* of the server's body allowance, held by this request */
+    size_t counted_bytes;    /* of the server's body allowance, held by this request */
+    zt_http_piece_fn *piece; /* NULL: the body is collected */
+    size_t pieces_bytes;     /* given to it */
+    void (*end)(void *arg);  /* may be NULL */
+    void *end_arg;
     size_t discarded_bytes; /* of a body nobody wants */
     struct zt_http_set_header *set;
     void *kept;

@@ -276,6 +276,29 @@ static enum MHD_Result on_headers(struct zt_http *http, struct MHD_Connection *c
 
 /* ---- the body ------------------------------------------------------------------------------ */
 
+/* To whoever takes it in pieces. */
+static void hand_on(struct zt_http *http, struct zt_http_req *req, const char *bytes, size_t n)
+{
+    if (n > req->route->body_max - req->pieces_bytes) {
+        refuse_length(http, req);
+        return;
+    }
+    req->pieces_bytes += n;
+    req->piece(req, bytes, n, http->options.user);
+}
+
+/* Into memory, of which all requests together may have so much. */
+static void collect(struct zt_http *http, struct zt_http_req *req, const char *bytes, size_t n)
+{
+    req->counted_bytes += n;
+    int64_t held = atomic_fetch_add(&http->body_bytes, (int64_t)n) + (int64_t)n;
+    if (held > http->options.max_body_bytes)
+        refuse(http, req, MHD_HTTP_SERVICE_UNAVAILABLE,
+               "too many large requests are being read; please try again later");
+    else if (zt_buf_add(&req->body, bytes, n, NULL) != ZT_OK)
+        refuse_length(http, req);
+}
+
 static enum MHD_Result on_body(struct zt_http *http, struct zt_http_req *req, const char *bytes,
                                size_t *n)
 {
@@ -283,14 +306,11 @@ static enum MHD_Result on_body(struct zt_http *http, struct zt_http_req *req, co
 
     *n = 0; /* all of it is taken */
     if (!zt_req_answered(req)) {
-        req->counted_bytes += got;
-        int64_t held = atomic_fetch_add(&http->body_bytes, (int64_t)got) + (int64_t)got;
-        if (held > http->options.max_body_bytes)
-            refuse(http, req, MHD_HTTP_SERVICE_UNAVAILABLE,
-                   "too many large requests are being read; please try again later");
-        else if (zt_buf_add(&req->body, bytes, got, NULL) != ZT_OK)
-            refuse_length(http, req);
+        if (req->piece != NULL)
+            hand_on(http, req, bytes, got);
         else
+            collect(http, req, bytes, got);
+        if (!zt_req_answered(req))
             return MHD_YES;
         zt_buf_clear(&req->body);
     }

@@ -66,13 +66,29 @@ const void *zt_http_body(const struct zt_http_req *req, size_t *ret_n);
 const char *zt_http_peer(const struct zt_http_req *req); /* "203.0.113.9" */
 struct zt_arena *zt_http_arena(struct zt_http_req *req); /* freed after the answer was sent */
 
+/*
+ * Called by `admit`: the body goes to `piece` as it arrives, in order, instead of being collected
+ * for zt_http_body. body_max and the deadline hold as ever. piece runs on the connection's thread
+ * and must not block for long; it may reply to refuse, and gets nothing more then. The handler
+ * comes after the last piece. A client may go away at any time: see zt_http_at_end.
+ */
+typedef void zt_http_piece_fn(struct zt_http_req *req, const void *bytes, size_t n, void *user);
+void zt_http_take_pieces(struct zt_http_req *req, zt_http_piece_fn *piece);
+
+/*
+ * Calls end(arg) once, when nobody needs the request any more, on any thread: after the answer, or
+ * after the client left, or instead of an answer that came too late. arg may be in the request's
+ * arena. One a request.
+ */
+void zt_http_at_end(struct zt_http_req *req, void (*end)(void *arg), void *arg);
+
 /* One pointer of the handler's own, from admit to handler and on; NULL at first. */
 void zt_http_keep(struct zt_http_req *req, void *kept);
 void *zt_http_kept(const struct zt_http_req *req);
 
 /*
- * method, path, part, query, header, body and peer may be asked for until the handler returns; a
- * `later` route that needs one of them afterwards keeps a copy in the arena.
+ * query, header and peer may be asked for until the handler returns; a `later` route that needs one
+ * of them afterwards keeps a copy in the arena. method, path, part and body stay until the reply.
  */
 
 /* An extra response header; before the reply. Values with control characters are refused. */
