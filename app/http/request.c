@@ -20,6 +20,7 @@ struct zt_http_req *zt_req_new(struct MHD_Connection *conn, const char *method)
     struct zt_http_req *req = zt_new(struct zt_http_req);
 
     atomic_init(&req->owners, 1);
+    atomic_init(&req->stream.cut, false);
     pthread_mutex_init(&req->mutex, NULL);
     req->conn = conn;
     req->arena = &req->arena_storage;
@@ -38,6 +39,7 @@ void zt_req_release(struct zt_http_req *req)
     if (req->end != NULL)
         req->end(req->end_arg);
     zt_buf_clear(&req->body);
+    zt_buf_clear(&req->stream.buf);
     zt_arena_clear(req->arena);
     pthread_mutex_destroy(&req->mutex);
     free(req);

@@ -22,9 +22,11 @@
 
 #include "base/buf.h"
 #include "http/server.h"
+#include "http/stream.h"
 
 #define ZT_HTTP_PARTS_MAX 4
 #define ZT_HTTP_PEER_TEXT 64
+#define ZT_HTTP_PIECE     ((size_t)4 << 10) /* of a stream, as MHD asks for it */
 
 enum zt_http_req_state { ZT_REQ_OPEN, ZT_REQ_SUSPENDED, ZT_REQ_ANSWERED, ZT_REQ_ABANDONED };
 
@@ -39,7 +41,19 @@ struct zt_http_part {
     const char *value;
 };
 
+/* An answer that is written piece by piece (stream.c); the request's mutex guards it, but `cut`. */
+struct zt_http_stream {
+    bool open;       /* this is how the request is answered */
+    bool ended;      /* nothing more will be written */
+    bool over;       /* nothing more will be sent */
+    bool suspended;  /* MHD waits for the next piece */
+    atomic_bool cut; /* the client was too slow: the watch is to shut its socket */
+    size_t max, sent;
+    struct zt_buf buf; /* its first `sent` bytes are MHD's already */
+};
+
 struct zt_http_req {
+    struct zt_http *http;
     atomic_int owners;
     struct MHD_Connection *conn; /* valid while the connection owns the request */
     const struct zt_route *route;
@@ -60,7 +74,12 @@ struct zt_http_req {
     bool handed_out; /* a `later` handler was called and is an owner until it replies */
     char *peer;      /* "" until it is asked for */
 
-    pthread_mutex_t mutex; /* guards state, response, status */
+    zt_http_gone_fn *gone; /* NULL: the request is not held */
+    void *gone_user;
+
+    pthread_mutex_t mutex; /* guards state, response, status, stream, told */
+    struct zt_http_stream stream;
+    bool told; /* that the client is gone, or the server stopping */
     enum zt_http_req_state state;
     struct MHD_Response *response;
     int status;
@@ -92,5 +111,21 @@ bool zt_percent_decode(const char *src, size_t n, char *dst);
 /* The response as MHD takes it, with the headers set on the request. */
 struct MHD_Response *zt_response_new(struct zt_http_req *req, const char *type, const void *body,
                                      size_t n);
+
+/* The headers that every answer has, and those set on the request. */
+void zt_response_set(struct MHD_Response *response, const struct zt_http_req *req,
+                     const char *type);
+
+/*
+ * Hands the response to the connection: kept if the handler is still running, sent on its way if
+ * the connection waits. Dropped when the server stopped first.
+ */
+void zt_req_answer(struct zt_http_req *req, int status, struct MHD_Response *response);
+
+/* For the watch and for a stop: nothing more of the stream is sent, if it is one. */
+void zt_req_end_stream(struct zt_http_req *req);
+
+/* Calls `gone` unless it was called, or the answer is complete. Of a held request. */
+void zt_req_tell_gone(struct zt_http_req *req, enum zt_http_gone why);
 
 #endif

@@ -17,8 +17,7 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
     zt_assert(added == MHD_YES); /* control characters are kept out by zt_http_set */
 }
 
-static void add_headers(struct MHD_Response *response, const struct zt_http_req *req,
-                        const char *type)
+void zt_response_set(struct MHD_Response *response, const struct zt_http_req *req, const char *type)
 {
     if (type != NULL)
         add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
@@ -35,15 +34,11 @@ struct MHD_Response *zt_response_new(struct zt_http_req *req, const char *type, 
         MHD_create_response_from_buffer(n, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
 
     zt_assert(response != NULL);
-    add_headers(response, req, type);
+    zt_response_set(response, req, type);
     return response;
 }
 
-/*
- * Hands the response to the connection: kept if the handler is still running, sent on its way if
- * the connection waits. Dropped when the server stopped first.
- */
-static void answer(struct zt_http_req *req, int status, struct MHD_Response *response)
+void zt_req_answer(struct zt_http_req *req, int status, struct MHD_Response *response)
 {
     zt_locked(&req->mutex);
 
@@ -65,7 +60,7 @@ static void answer_and_release(struct zt_http_req *req, int status, struct MHD_R
 {
     bool handed_out = req->handed_out;
 
-    answer(req, status, response);
+    zt_req_answer(req, status, response);
     if (handed_out)
         zt_req_release(req);
 }
@@ -85,7 +80,7 @@ void zt_http_reply_take(struct zt_http_req *req, int status, const char *type, s
               : MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
 
     zt_assert(response != NULL);
-    add_headers(response, req, type);
+    zt_response_set(response, req, type);
     answer_and_release(req, status, response);
 }
 
@@ -163,7 +158,7 @@ void zt_http_reply_file(struct zt_http_req *req, int fd, int64_t bytes, int64_t 
     struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(
         (uint64_t)(last - first + 1), zt_take_fd(&owned), (uint64_t)first);
     zt_assert(response != NULL); /* it closes the file */
-    add_headers(response, req, type);
+    zt_response_set(response, req, type);
     answer_and_release(req, part == ZT_RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK,
                        response);
 }

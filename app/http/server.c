@@ -10,9 +10,11 @@
  * MHD ends connections that are silent. One that keeps sending a byte now and then is ended by the
  * watch thread here, which holds every connection to a deadline for its headers and its body.
  */
+#define _GNU_SOURCE /* POLLRDHUP */
 #include "http/server.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,6 +50,7 @@ struct connection {
     int fd;
     _Atomic int64_t deadline_us; /* monotonic, for what is being read; 0: nothing is */
     int64_t ended_at_us;         /* the watch's own: the deadline under which it saw the end */
+    struct zt_http_req *held;    /* the server's connections_mutex; see stream.h */
 };
 
 struct zt_http {
@@ -59,8 +62,10 @@ struct zt_http {
     pthread_t watch;
     _Atomic int64_t body_bytes;
 
-    pthread_mutex_t connections_mutex; /* guards connections; inside it, nothing of MHD is called */
+    pthread_mutex_t connections_mutex; /* guards these; inside it, nothing of MHD is called */
     struct connection *connections;
+    int held, held_max; /* requests */
+    bool closing;       /* nothing more is held */
 
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t fewer;  /* requests went down */
@@ -71,6 +76,14 @@ struct zt_http {
 
 /* ---- deadlines ----------------------------------------------------------------------------- */
 
+static struct connection *connection_of(struct MHD_Connection *conn)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
 static int64_t next_request_deadline_us(const struct zt_http *http)
 {
     return zt_now_mono_us() + (http->options.idle_s + http->options.request_s) * ZT_SECOND_US;
@@ -78,9 +91,7 @@ static int64_t next_request_deadline_us(const struct zt_http *http)
 
 static void set_deadline(struct MHD_Connection *conn, int64_t deadline_us)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct connection *c = info ? info->socket_context : NULL;
+    struct connection *c = connection_of(conn);
 
     if (c != NULL)
         atomic_store_explicit(&c->deadline_us, deadline_us, memory_order_relaxed);
@@ -145,19 +156,135 @@ static bool is_over(struct connection *c, int64_t now_us, bool look)
     return ended && ended_before;
 }
 
+/* ---- held requests ------------------------------------------------------------------------- */
+
+enum zt_code zt_http_hold(struct zt_http_req *req, zt_http_gone_fn *gone, void *user,
+                          struct zt_err *err)
+{
+    struct zt_http *http = req->http;
+    struct connection *c = connection_of(req->conn);
+
+    zt_assert(req->handed_out && req->gone == NULL && c != NULL);
+    zt_locked(&http->connections_mutex);
+    if (http->closing)
+        return zt_fail(err, ZT_E_CANCELLED, "the server is stopping; please try again later");
+    if (http->held >= http->held_max)
+        return zt_fail(err, ZT_E_LIMIT,
+                       "%d requests are being held open already; please try again later",
+                       http->held);
+    http->held++;
+    c->held = req;
+    req->gone_user = user;
+    req->gone = gone;
+    return ZT_OK;
+}
+
+/* The connection is done with its request. */
+static void let_go(struct zt_http *http, struct zt_http_req *req)
+{
+    if (req->gone == NULL)
+        return;
+    {
+        struct connection *c = connection_of(req->conn);
+        zt_locked(&http->connections_mutex);
+        http->held--;
+        if (c != NULL)
+            c->held = NULL;
+    }
+    zt_req_tell_gone(req, ZT_HTTP_CLIENT_LEFT);
+}
+
+/* The client's end of a connection that MHD does not listen to; bytes before it may be unread. */
+static bool has_hung_up(const struct connection *c)
+{
+    struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+
+    return poll(&p, 1, 0) == 1;
+}
+
+/* All held requests, with a share in each, for use without the mutex. *ret ends with NULL. */
+static struct zt_http_req **share_held(struct zt_http *http)
+{
+    zt_locked(&http->connections_mutex);
+    struct zt_http_req **reqs = zt_new_array(struct zt_http_req *, (size_t)http->held + 1);
+    size_t n = 0;
+
+    http->closing = true; /* so that there is no more than those */
+    for (struct connection *c = http->connections; c != NULL; c = c->next) {
+        if (c->held == NULL)
+            continue;
+        atomic_fetch_add(&c->held->owners, 1);
+        reqs[n++] = c->held;
+    }
+    return reqs;
+}
+
+static void tell_stopping(struct zt_http *http)
+{
+    struct zt_http_req **reqs = share_held(http);
+
+    for (size_t i = 0; reqs[i] != NULL; i++) {
+        zt_req_tell_gone(reqs[i], ZT_HTTP_STOPPING);
+        zt_req_release(reqs[i]);
+    }
+    free(reqs);
+}
+
+static void end_streams(struct zt_http *http)
+{
+    struct zt_http_req **reqs = share_held(http);
+
+    for (size_t i = 0; reqs[i] != NULL; i++) {
+        zt_req_end_stream(reqs[i]);
+        zt_req_release(reqs[i]);
+    }
+    free(reqs);
+}
+
+/* ---- the watch ----------------------------------------------------------------------------- */
+
+/* What one pass finds: requests whose client left, with a share in each. The rest waits. */
+#define LEFT_MAX 64
+struct left {
+    struct zt_http_req *reqs[LEFT_MAX];
+    int n;
+};
+
 /* MHD closes a socket only after on_connection took it off the list, so fd is the connection's. */
+static void look_at(struct connection *c, int64_t now_us, bool look, struct left *left)
+{
+    if (is_over(c, now_us, look)) {
+        shutdown(c->fd, SHUT_RDWR);
+        atomic_store_explicit(&c->deadline_us, 0, memory_order_relaxed);
+    }
+    if (c->held == NULL)
+        return;
+    if (atomic_load(&c->held->stream.cut))
+        shutdown(c->fd, SHUT_RDWR);
+    if (look && left->n < LEFT_MAX && has_hung_up(c)) {
+        shutdown(c->fd, SHUT_RDWR);
+        atomic_fetch_add(&c->held->owners, 1);
+        left->reqs[left->n++] = c->held;
+        c->held = NULL;
+    }
+}
+
 static void *watch(void *user)
 {
     struct zt_http *http = user;
 
     for (unsigned pass = 1; !zt_stop_wait(http->stop_watch, WATCH_US); pass++) {
         int64_t now_us = zt_now_mono_us();
-        zt_locked(&http->connections_mutex);
-        for (struct connection *c = http->connections; c != NULL; c = c->next) {
-            if (is_over(c, now_us, pass % LOOK_PASSES == 0)) {
-                shutdown(c->fd, SHUT_RDWR);
-                atomic_store_explicit(&c->deadline_us, 0, memory_order_relaxed);
-            }
+        struct left left = { .n = 0 };
+        {
+            zt_locked(&http->connections_mutex);
+            for (struct connection *c = http->connections; c != NULL; c = c->next)
+                look_at(c, now_us, pass % LOOK_PASSES == 0, &left);
+        }
+        for (int i = 0; i < left.n; i++) {
+            zt_req_end_stream(left.reqs[i]);
+            zt_req_tell_gone(left.reqs[i], ZT_HTTP_CLIENT_LEFT);
+            zt_req_release(left.reqs[i]);
         }
     }
     return NULL;
@@ -250,6 +377,7 @@ static enum MHD_Result on_headers(struct zt_http *http, struct MHD_Connection *c
     int64_t length = 0;
 
     struct zt_http_req *req = zt_req_new(conn, method);
+    req->http = http;
     *context = req;
     {
         zt_locked(&http->mutex);
@@ -408,11 +536,14 @@ static void on_completed(void *user, struct MHD_Connection *conn, void **context
     struct zt_http *http = user;
     struct zt_http_req *req = *context;
 
-    (void)code;
     if (req == NULL)
         return;
-    set_deadline(conn, next_request_deadline_us(http));
+    /* An answer that ends with an error ends the connection, which MHD may not notice by itself
+       when that answer was suspended: the watch shuts the socket. */
+    bool whole = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    set_deadline(conn, whole ? next_request_deadline_us(http) : zt_now_mono_us());
     atomic_fetch_sub(&http->body_bytes, (int64_t)req->counted_bytes);
+    let_go(http, req);
     *context = NULL;
     {
         zt_locked(&http->mutex);
@@ -494,6 +625,7 @@ enum zt_code zt_http_start(const struct zt_http_options *options, struct zt_http
     or_default(&http->options.max_connections, CONNECTIONS_DEFAULT);
     or_default(&http->options.idle_s, IDLE_S_DEFAULT);
     or_default(&http->options.request_s, REQUEST_S_DEFAULT);
+    http->held_max = (http->options.max_connections + 1) / 2;
     if (http->options.max_body_bytes <= 0)
         http->options.max_body_bytes = BODY_BYTES_DEFAULT;
     pthread_mutex_init(&http->connections_mutex, NULL);
@@ -565,8 +697,10 @@ void zt_http_stop(struct zt_http *http, int64_t drain_us)
     if (http == NULL)
         return;
     MHD_socket fd = MHD_quiesce_daemon(http->daemon);
+    tell_stopping(http);
     wait_for_requests(http, drain_us);
     abandon_waiting(http);
+    end_streams(http);
     wait_for_requests(http, FLUSH_US);
     zt_stop_ask(http->stop_watch);
     pthread_join(http->watch, NULL);
