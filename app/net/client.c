@@ -57,6 +57,7 @@ struct hop {
     int number;          /* 0 for the first */
 
     int opened;          /* sockets made */
+    int family;          /* of the last one: 4 or 6; 0: none was made */
     const char *refused; /* why the guard refused the last address it refused; NULL: none */
     char refused_address[INET6_ADDRSTRLEN];
 
@@ -64,6 +65,7 @@ struct hop {
     bool headers_done;
     bool leads_on;   /* a redirect to follow */
     bool ended_here; /* the transfer was ended on purpose, with all that is wanted */
+    bool cut;        /* and with a part of the body only */
     int status;
     int64_t content_length; /* -1: not said */
     int64_t retry_after_us;
@@ -110,6 +112,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
         return CURL_SOCKET_BAD;
     }
     hop->opened++;
+    hop->family = address->family == AF_INET6 ? 6 : 4;
     if (zt_fault("net.socket"))
         return CURL_SOCKET_BAD;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -256,7 +259,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *user)
         return 0;
     }
     hop->rc = zt_buf_add(hop->body, bytes, n < room ? n : room, &hop->err);
-    hop->ended_here = hop->rc == ZT_OK && n > room;
+    hop->ended_here = hop->cut = hop->rc == ZT_OK && n > room;
     return hop->rc == ZT_OK && n <= room ? n : 0;
 }
 
@@ -456,6 +459,10 @@ static enum zt_code run_hop(struct hop *hop, const char *url, struct curl_slist 
     ZT_TRY(drive(hop->client, &code, err));
     if (code == CURLE_OK || (hop->ended_here && hop->rc == ZT_OK))
         return ZT_OK;
+    if (hop->headers_done && hop->rc == ZT_OK && hop->call->cut_body) {
+        hop->cut = true;
+        return ZT_OK;
+    }
     if (hop->rc == ZT_OK)
         hop->rc = explain(hop, code, end_us, &found);
     else
@@ -555,12 +562,28 @@ static enum zt_code next_url(struct zt_client *client, const struct hop *hop, co
     return ZT_OK;
 }
 
+/* The host that Location names; "" when there is none, or none that makes sense. */
+static void fill_location(const struct hop *hop, struct zt_arena *arena, struct zt_answer *ret)
+{
+    const char *next = NULL;
+    struct zt_url parts;
+
+    if (!is_redirect(hop->status) || hop->location_n == 0 || hop->location_n > ZT_URL_MAX)
+        return;
+    const char *location = encode(arena, hop->location);
+    if (location != NULL &&
+        zt_redirect_resolve(hop->call->url, location, arena, &next, NULL) == ZT_OK &&
+        zt_url_read(next, strlen(next), false, arena, &parts, NULL) == ZT_OK)
+        zt_format(ret->location, sizeof(ret->location), "%s", parts.host);
+}
+
 static void fill_answer(CURL *easy, const struct hop *hop, struct zt_answer *ret)
 {
     const char *type = NULL;
 
     ret->status = hop->status;
     ret->retry_after_us = hop->retry_after_us;
+    ret->cut = hop->cut;
     curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
     for (size_t i = 0; type != NULL && type[i] != '\0' && i + 1 < sizeof(ret->content_type); i++)
         ret->content_type[i] = type[i] >= ' ' && type[i] < 0x7f ? type[i] : '?';
@@ -607,14 +630,17 @@ enum zt_code zt_client_call(struct zt_client *client, const struct zt_call *call
     zt_assert(body->n <= body->limit);
     zt_arena_reset(&client->arena);
     enum zt_code rc = run_hops(client, call, start_us + total_us, body, &hop, err);
+    *ret = (struct zt_answer){ .took_us = zt_now_mono_us() - start_us,
+                               .retry_after_us = -1,
+                               .family = hop.family };
     if (rc != ZT_OK) {
         body->n = body_start;
         if (body->data != NULL)
             body->data[body->n] = '\0';
         return rc;
     }
-    *ret = (struct zt_answer){ .took_us = zt_now_mono_us() - start_us };
     fill_answer(client->easy, &hop, ret);
+    fill_location(&hop, &client->arena, ret);
     return ZT_OK;
 }
 

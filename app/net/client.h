@@ -39,7 +39,8 @@ struct zt_call {
     int64_t total_us;        /* over all hops; 0: 30 s */
     int64_t min_bytes_per_s; /* slower than this fails; 0: 1000 for GET, none for POST */
     int64_t min_speed_us;    /* ... for this long, in whole seconds; 0: 5 s */
-    bool cut_body;           /* an answer past the buffer's limit is cut there instead of refused */
+    bool cut_body;           /* a body past the buffer's limit, or one that does not end in time, is
+                                cut there instead of refused: status and headers count */
     bool skip_error_body;    /* the body of a status other than 200 is not read */
 };
 
@@ -48,11 +49,14 @@ struct zt_answer {
     int64_t took_us;
     int64_t retry_after_us; /* from Retry-After (seconds or a date); -1: none */
     char content_type[128]; /* "" when there was none */
+    bool cut;               /* the body is not whole: cut_body */
+    int family;             /* 4 or 6: over which IP the host was asked; 0: it was not */
+    char location[256];     /* the host that a redirect leads to; "" when there is none */
 };
 
 /*
  * Sends one request and appends the final answer's body to `body` (its limit holds; ZT_E_LIMIT).
- * On failure `body` is as it was.
+ * On failure `body` is as it was, and of *ret only family tells anything.
  *   ZT_E_INVALID  the URL, or a header with control characters
  *   ZT_E_DENIED   an address or a redirect that the guard refuses; msg does not name the address
  *   ZT_E_NET      resolve, connect, TLS or protocol failed

@@ -42,6 +42,7 @@ struct zt_config {
     int64_t crf;
     int log_level; /* enum zt_log_level */
     int64_t callback_workers, callback_lease_us, callback_timeout_us;
+    int64_t callback_host_limit, callback_break_after, callback_break_us;
     struct zt_durations callback_retries; /* waits between tries: one more try than waits */
     int64_t max_image_bytes;
     const char *name;   /* of a worker; "" : made up */

@@ -26,6 +26,9 @@
 #define RETRY_AFTER_MAX_US ZT_DAY_US
 #define JITTER_PERCENT     20
 #define ANSWER_MAX_BYTES   65536
+#define EXPIRE_EVERY_US    ZT_MINUTE_US
+#define EXPIRE_LEAST_US    (7 * ZT_DAY_US)
+#define EXPIRE_LIMIT       1000
 #define LOG_URL_MAX        256
 #define THREADS_MAX        64
 
@@ -36,10 +39,13 @@ struct thread {
     struct zt_store *store;
     struct zt_client *client;
     struct zt_arena arena;
+    int64_t expire_us; /* monotonic: when to look for what waits too long; the first thread does */
 };
 
 struct zt_deliver {
     const struct zt_config *config;
+    const struct zt_clock *clock;
+    struct zt_delivery_rules rules;
     char *public_url;
     struct zt_stop *cut; /* asked: end requests under way */
     int threads;
@@ -47,6 +53,11 @@ struct zt_deliver {
 };
 
 /* ---- one delivery -------------------------------------------------------------------------- */
+
+static int64_t now_utc_us(const struct thread *t)
+{
+    return zt_clock_utc_us(t->deliver->clock);
+}
 
 /* The request of one try: everything that is sent. In the thread's arena. */
 struct request {
@@ -58,19 +69,19 @@ static enum zt_code make_request(struct thread *t, const struct zt_delivery *d,
                                  const struct zt_task *task, struct request *ret,
                                  struct zt_err *err)
 {
-    struct zt_key *key = NULL;
-    char of_task[ZT_SIGN_TEXT], of_message[ZT_SIGN_TEXT];
-    int64_t now_s = zt_now_utc_us() / ZT_SECOND_US;
+    struct zt_webhook_secrets secrets;
+    char of_task[ZT_SIGN_TEXT], of_message[ZT_SIGN_HEADER];
+    int64_t now_s = now_utc_us(t) / ZT_SECOND_US;
     struct zt_arena *a = &t->arena;
 
-    ZT_TRY(zt_store_key_get(t->store, a, d->key_id, &key, err));
+    ZT_TRY(zt_store_webhook_secrets(t->store, a, d->key_id, &secrets, err));
     ret->body = zt_api_callback_body(a, task, t->deliver->public_url);
     const char *id = zt_arena_printf(a, "msg_%" PRId64 "_%s", d->id, d->task_id);
     if (ret->body == NULL || id == NULL)
         return zt_fail(err, ZT_E_NOMEM, "the body of a callback does not fit into memory");
-    zt_sign_task(key->webhook_secret, d->task_id, now_s, of_task);
-    ZT_TRY(zt_sign_message(key->webhook_secret, id, now_s, ret->body, strlen(ret->body), of_message,
-                           err));
+    zt_sign_task(secrets.current, d->task_id, now_s, of_task);
+    ZT_TRY(zt_sign_header(secrets.current, secrets.previous, id, now_s, ret->body,
+                          strlen(ret->body), of_message, err));
     int n = 0;
     ret->headers[n++] = "Content-Type: application/json";
     ret->headers[n++] = "User-Agent: zoetrope/" ZT_VERSION;
@@ -83,38 +94,69 @@ static enum zt_code make_request(struct thread *t, const struct zt_delivery *d,
     return ZT_OK;
 }
 
-struct zt_delivery_try zt_deliver_judge(const struct zt_durations *waits, int attempt,
-                                        enum zt_code rc, int status, int64_t retry_after_us,
-                                        int64_t now_us)
+static enum zt_host_sign sign_of_host(enum zt_code rc, int status)
 {
-    struct zt_delivery_try ret = { .status = rc == ZT_OK ? status : 0, .note = "" };
+    if (rc == ZT_OK)
+        return status >= 500 || status == 429 || status == 408 ? ZT_HOST_FAILED : ZT_HOST_ALIVE;
+    bool theirs = rc == ZT_E_NET || rc == ZT_E_TIMEOUT || rc == ZT_E_DENIED || rc == ZT_E_LIMIT;
+    return theirs ? ZT_HOST_FAILED : ZT_HOST_UNKNOWN;
+}
 
+struct zt_delivery_try zt_deliver_judge(const struct zt_durations *waits, int nth, enum zt_code rc,
+                                        int status, int64_t retry_after_us, int64_t now_us)
+{
+    struct zt_delivery_try ret = {
+        .status = rc == ZT_OK ? status : 0,
+        .outcome = ZT_DELIVERY_RETRY,
+        .host = sign_of_host(rc, status),
+    };
+
+    if (rc == ZT_E_CANCELLED) { /* by our own end: the receiver did nothing wrong */
+        ret.uncounted = true;
+        ret.next_us = now_us;
+        return ret;
+    }
     if (rc == ZT_OK && status >= 200 && status < 300) {
         ret.outcome = ZT_DELIVERY_DONE;
         return ret;
     }
-    if (rc == ZT_OK && status == 410) {
+    if ((rc == ZT_OK && status == 410) || nth > waits->n) {
         ret.outcome = ZT_DELIVERY_GIVEN_UP;
-        ret.note = "the receiver is gone (410)";
         return ret;
     }
-    if (attempt > waits->n) {
-        ret.outcome = ZT_DELIVERY_GIVEN_UP;
-        ret.note = "no tries are left";
-        return ret;
-    }
-    int64_t wait_us = zt_jitter_us(waits->us[attempt > 0 ? attempt - 1 : 0], JITTER_PERCENT);
+    int64_t wait_us = zt_jitter_us(waits->us[nth > 0 ? nth - 1 : 0], JITTER_PERCENT);
     if (rc == ZT_OK && retry_after_us > wait_us)
         wait_us = retry_after_us < RETRY_AFTER_MAX_US ? retry_after_us : RETRY_AFTER_MAX_US;
-    ret.outcome = ZT_DELIVERY_RETRY;
     ret.next_us = now_us + wait_us;
-    if (rc == ZT_OK)
-        ret.note = status >= 300 && status < 400 ? "redirects are not followed" : "refused";
     return ret;
 }
 
+/* A try in words, for whoever looks at the log. "" when there is nothing to say. In arena. */
+static const char *in_words(struct zt_arena *arena, enum zt_code rc, const struct zt_answer *answer,
+                            const struct zt_err *err)
+{
+    const char *text;
+
+    if (rc != ZT_OK)
+        return err->msg;
+    if (answer->status >= 200 && answer->status < 300)
+        return answer->cut ? "taken, though its answer had no end or broke off" : "";
+    if (answer->status >= 300 && answer->status < 400)
+        text = zt_arena_printf(arena, "redirects are not followed (%d%s%s)", answer->status,
+                               answer->location[0] ? " to " : "", answer->location);
+    else if (answer->status == 410)
+        text = "the receiver is gone (410)";
+    else if (answer->retry_after_us >= 0)
+        text = zt_arena_printf(arena, "the receiver says %d, and to try again in %" PRId64 " s",
+                               answer->status,
+                               (answer->retry_after_us + ZT_SECOND_US - 1) / ZT_SECOND_US);
+    else
+        text = zt_arena_printf(arena, "the receiver says %d", answer->status);
+    return text ? text : "";
+}
+
 static void log_try(const struct zt_delivery *d, const struct zt_delivery_try *attempt,
-                    const struct zt_err *err)
+                    int64_t now_us, const struct zt_err *err)
 {
     char url[LOG_URL_MAX], quoted[LOG_URL_MAX + 16];
 
@@ -130,7 +172,7 @@ static void log_try(const struct zt_delivery *d, const struct zt_delivery_try *a
                "task=%s delivery=%" PRId64 " attempt=%d status=%d took_us=%" PRId64
                " retry_in_us=%" PRId64 " url=%s note=\"%s\" detail=\"%s\"",
                d->task_id, d->id, d->attempt, attempt->status, attempt->took_us,
-               attempt->next_us - zt_now_utc_us(), quoted, attempt->note, err->detail);
+               attempt->next_us - now_us, quoted, attempt->note, err->detail);
         break;
     case ZT_DELIVERY_GIVEN_UP:
         ZT_LOG(ERROR, "callback_given_up",
@@ -140,9 +182,13 @@ static void log_try(const struct zt_delivery *d, const struct zt_delivery_try *a
     }
 }
 
-/* Sends, and says what follows. err holds the reason when there was no answer. */
+/*
+ * Sends, and says what follows. The answer's beginning goes to `body`; err holds the reason when
+ * there was none.
+ */
 static struct zt_delivery_try send_it(struct thread *t, const struct zt_delivery *d,
-                                      const struct request *request, struct zt_err *err)
+                                      const struct request *request, struct zt_buf *body,
+                                      struct zt_err *err)
 {
     const struct zt_config *config = t->deliver->config;
     const struct zt_call call = {
@@ -156,23 +202,17 @@ static struct zt_delivery_try send_it(struct thread *t, const struct zt_delivery
         .cut_body = true, /* only the status matters */
     };
     struct zt_answer answer = { .retry_after_us = -1 };
-    struct zt_buf body;
     int64_t began_us = zt_now_mono_us();
 
-    zt_buf_init(&body, ANSWER_MAX_BYTES);
-    enum zt_code rc = zt_client_call(t->client, &call, &body, &answer, err);
-    zt_buf_clear(&body);
+    enum zt_code rc = zt_client_call(t->client, &call, body, &answer, err);
     zt_crash_point("callback.sent");
-    struct zt_delivery_try ret =
-        zt_deliver_judge(&config->callback_retries, d->attempt, rc, answer.status,
-                         answer.retry_after_us, zt_now_utc_us());
+    struct zt_delivery_try ret = zt_deliver_judge(
+        &config->callback_retries, d->nth, rc, answer.status, answer.retry_after_us, now_utc_us(t));
     ret.took_us = zt_now_mono_us() - began_us;
-    if (rc == ZT_E_CANCELLED) { /* by our own end: the receiver did nothing wrong */
-        ret.outcome = ZT_DELIVERY_RETRY;
-        ret.next_us = zt_now_utc_us();
-    }
-    if (rc != ZT_OK && ret.outcome == ZT_DELIVERY_RETRY)
-        ret.note = err->msg;
+    ret.note = in_words(&t->arena, rc, &answer, err);
+    ret.family = answer.family;
+    ret.answer = body->data;
+    ret.answer_n = body->n;
     return ret;
 }
 
@@ -186,6 +226,7 @@ static enum zt_code deliver_one(struct thread *t, const struct zt_delivery *d, s
     struct request request;
     struct zt_delivery_try attempt = { .outcome = ZT_DELIVERY_GIVEN_UP };
     struct zt_err why = { 0 };
+    __attribute__((cleanup(zt_buf_clear))) struct zt_buf answer = { .limit = ANSWER_MAX_BYTES };
 
     enum zt_code rc = zt_store_task_get(t->store, &t->arena, d->task_id, 0, &task, err);
     if (rc == ZT_OK)
@@ -195,15 +236,41 @@ static enum zt_code deliver_one(struct thread *t, const struct zt_delivery *d, s
     else if (rc != ZT_OK)
         return rc;
     else
-        attempt = send_it(t, d, &request, &why);
-    rc = zt_store_delivery_settle(t->store, d, &attempt, err);
+        attempt = send_it(t, d, &request, &answer, &why);
+    rc = zt_store_delivery_settle(t->store, d, &attempt, &t->deliver->rules, err);
     zt_crash_point("callback.settled");
     if (rc == ZT_OK)
-        log_try(d, &attempt, &why);
+        log_try(d, &attempt, now_utc_us(t), &why);
     return rc;
 }
 
 /* ---- threads ------------------------------------------------------------------------------- */
+
+/* How long a round may wait for a host in trouble: twice as long as its waits are together. */
+static int64_t patience_us(const struct zt_durations *waits)
+{
+    int64_t us = 0;
+
+    for (int i = 0; i < waits->n; i++)
+        us += 2 * waits->us[i];
+    return us > EXPIRE_LEAST_US ? us : EXPIRE_LEAST_US;
+}
+
+static enum zt_code expire(struct thread *t, struct zt_err *err)
+{
+    int64_t now_us = zt_now_mono_us();
+    int n = 0;
+
+    if (t != &t->deliver->thread[0] || now_us < t->expire_us)
+        return ZT_OK;
+    int64_t before_us = now_utc_us(t) - patience_us(&t->deliver->config->callback_retries);
+    ZT_TRY(zt_store_delivery_expire(t->store, before_us, EXPIRE_LIMIT, &n, err));
+    if (n > 0)
+        ZT_LOG(ERROR, "callbacks_expired", "n=%d", n);
+    if (n < EXPIRE_LIMIT)
+        t->expire_us = now_us + EXPIRE_EVERY_US;
+    return ZT_OK;
+}
 
 /* Claims and sends one if there is one; returns how long to wait for the next. */
 static int64_t step(struct thread *t)
@@ -213,13 +280,14 @@ static int64_t step(struct thread *t)
     int64_t next_us = 0;
 
     zt_arena_reset(&t->arena);
-    enum zt_code rc = zt_store_delivery_next_us(t->store, &next_us, &err);
-    int64_t now_us = zt_now_utc_us();
+    enum zt_code rc = expire(t, &err);
+    if (rc == ZT_OK)
+        rc = zt_store_delivery_next_us(t->store, &next_us, &err);
+    int64_t now_us = now_utc_us(t);
     if (rc == ZT_OK && next_us > now_us)
         return next_us - now_us < POLL_US ? next_us - now_us : POLL_US;
     if (rc == ZT_OK)
-        rc = zt_store_delivery_claim(t->store, &t->arena, t->deliver->config->callback_lease_us, &d,
-                                     &err);
+        rc = zt_store_delivery_claim(t->store, &t->arena, &t->deliver->rules, &d, &err);
     if (rc == ZT_E_NOT_FOUND)
         return COLLISION_US;
     if (rc == ZT_OK) {
@@ -272,6 +340,13 @@ enum zt_code zt_deliver_start(const struct zt_deliver_options *options, struct z
     struct zt_deliver *d = zt_new(struct zt_deliver);
 
     d->config = options->config;
+    d->clock = options->store.clock;
+    d->rules = (struct zt_delivery_rules){
+        .lease_us = options->config->callback_lease_us,
+        .host_limit = (int)options->config->callback_host_limit,
+        .break_after = (int)options->config->callback_break_after,
+        .break_us = options->config->callback_break_us,
+    };
     d->public_url = zt_strdup_or_die(options->public_url);
     d->cut = zt_stop_new();
     for (int64_t i = 0; i < options->config->callback_workers && i < THREADS_MAX; i++) {

@@ -4,7 +4,7 @@
 #ifndef ZT_SERVICE_DELIVER_H
 #define ZT_SERVICE_DELIVER_H
 
-#include "store/store.h"
+#include "store/deliveries.h"
 
 struct zt_config;
 struct zt_deliver;
@@ -13,9 +13,9 @@ struct zt_guard;
 
 struct zt_deliver_options {
     const struct zt_config *config; /* kept */
-    struct zt_store_options store;
-    const struct zt_guard *guard; /* kept */
-    const char *public_url;       /* copied */
+    struct zt_store_options store;  /* its clock decides what is due, too */
+    const struct zt_guard *guard;   /* kept */
+    const char *public_url;         /* copied */
 };
 
 enum zt_code zt_deliver_start(const struct zt_deliver_options *options, struct zt_deliver **ret,
@@ -34,12 +34,12 @@ void zt_deliver_stop(struct zt_deliver *deliver, int64_t grace_us);
  * What follows from a try: rc of the request, and its answer's status and Retry-After (-1: none).
  *   2xx                  done
  *   410                  given up: the receiver says that it is gone
- *   all else             again after the attempt's wait, moved by 20 % either way, and not before
+ *   all else             again after the try's wait, moved by 20 % either way, and not before
  *                        Retry-After (at most a day); given up when no wait is left
- * `attempt` is 1 for the first. note is a static text or err's message.
+ * `nth` is 1 for the first of a round. A host that did not answer, or with 408, 429 or 5xx, is in
+ * trouble. Fills outcome, status, next_us, uncounted and host.
  */
-struct zt_delivery_try zt_deliver_judge(const struct zt_durations *waits, int attempt,
-                                        enum zt_code rc, int status, int64_t retry_after_us,
-                                        int64_t now_us);
+struct zt_delivery_try zt_deliver_judge(const struct zt_durations *waits, int nth, enum zt_code rc,
+                                        int status, int64_t retry_after_us, int64_t now_us);
 
 #endif

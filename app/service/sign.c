@@ -52,3 +52,16 @@ enum zt_code zt_sign_message(const char *secret, const char *id, int64_t timesta
     zt_buf_clear(&text);
     return rc;
 }
+
+enum zt_code zt_sign_header(const char *secret, const char *previous, const char *id,
+                            int64_t timestamp_s, const char *body, size_t body_n,
+                            char ret[ZT_SIGN_HEADER], struct zt_err *err)
+{
+    char first[ZT_SIGN_TEXT], second[ZT_SIGN_TEXT] = "";
+
+    ZT_TRY(zt_sign_message(secret, id, timestamp_s, body, body_n, first, err));
+    if (*previous != '\0')
+        ZT_TRY(zt_sign_message(previous, id, timestamp_s, body, body_n, second, err));
+    zt_assert(zt_format(ret, ZT_SIGN_HEADER, "%s%s%s", first, *second ? " " : "", second));
+    return ZT_OK;
+}

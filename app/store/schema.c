@@ -7,6 +7,18 @@
  */
 #include "store/sqlite_db.h"
 
+/*
+ * The receiver that a column `url` names, "example.org:443": between "://" and what ends it, with
+ * the port of the scheme when it has none. Frozen with the versions below that use it.
+ */
+#define REST_OF_URL "(replace(replace(substr(url, instr(url,'://')+3),'?','/'),'#','/')||'/')"
+#define PART_OF_URL "lower(substr(" REST_OF_URL ", 1, instr(" REST_OF_URL ", '/')-1))"
+#define HOST_OF_URL                                                                                \
+    "(SELECT CASE WHEN part LIKE '%:%' AND part NOT LIKE '%]' THEN part"                           \
+    " ELSE part || iif(url LIKE 'https:%', ':443', ':80') END"                                     \
+    " FROM (SELECT " PART_OF_URL " AS part))"
+#define HOST_OF_NEW "(SELECT " HOST_OF_URL " FROM (SELECT new.url AS url))"
+
 const char *const zt_sqlite_schema[] = {
     /*
      * 1. task.seq is the order of acceptance: the queue, lists and pages go by it and never by a
@@ -125,6 +137,79 @@ const char *const zt_sqlite_schema[] = {
     " PRIMARY KEY (key_id, name)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX idempotency_age ON idempotency(created_us);",
+
+    /*
+     * Receivers of callbacks, by host. callback_host.ready_us is never later than the moment at
+     * which a delivery of the host can be claimed, so the first row of its index is where to look,
+     * however many deliveries wait for hosts that are full or left alone; a claim that finds it too
+     * early corrects it.
+     */
+    "CREATE TABLE callback_host ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* stale references must not meet another host */
+    " name TEXT NOT NULL UNIQUE,"
+    " ready_us INTEGER NOT NULL,"
+    " failures INTEGER NOT NULL DEFAULT 0," /* in a row */
+    " opens INTEGER NOT NULL DEFAULT 0,"    /* of its breaker, in a row */
+    " open_until_us INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "CREATE INDEX callback_host_ready ON callback_host(ready_us);"
+    "CREATE INDEX callback_host_open ON callback_host(open_until_us) WHERE open_until_us>0;"
+
+    "ALTER TABLE delivery ADD COLUMN host_id INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE delivery ADD COLUMN held INTEGER NOT NULL DEFAULT 0;" /* claimed, not settled */
+    "ALTER TABLE delivery ADD COLUMN round INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE delivery ADD COLUMN round_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE delivery ADD COLUMN round_attempt INTEGER NOT NULL DEFAULT 0;" /* before it */
+    "ALTER TABLE delivery_try ADD COLUMN round INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE delivery_try ADD COLUMN family INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE delivery_try ADD COLUMN answer TEXT NOT NULL DEFAULT '';"
+    "INSERT INTO callback_host (name, ready_us) SELECT " HOST_OF_URL ", min(due_us)"
+    " FROM delivery WHERE state='pending' GROUP BY 1;"
+    "UPDATE delivery SET round_us=created_us;"
+    "UPDATE delivery SET host_id=(SELECT id FROM callback_host WHERE name=" HOST_OF_URL ")"
+    " WHERE state='pending';"
+    "CREATE INDEX delivery_host ON delivery(host_id, held, due_us) WHERE state='pending';"
+    "CREATE INDEX delivery_round ON delivery(round_us) WHERE state='pending';"
+    "CREATE INDEX delivery_given_up ON delivery(due_us) WHERE state='given_up';"
+    "CREATE INDEX delivery_key ON delivery(key_id);" /* then by id, as the next */
+    "CREATE INDEX delivery_key_state ON delivery(key_id, state);",
+
+    /* What keeps ready_us true for rows that are made and redelivered. */
+    "CREATE TRIGGER delivery_owed AFTER INSERT ON delivery"
+    " BEGIN INSERT INTO callback_host (name, ready_us) VALUES (" HOST_OF_NEW ", new.due_us)"
+    "  ON CONFLICT (name) DO UPDATE"
+    "  SET ready_us=min(ready_us, max(excluded.ready_us, open_until_us));"
+    "  UPDATE delivery SET round_us=new.created_us,"
+    "  host_id=(SELECT id FROM callback_host WHERE name=" HOST_OF_NEW ") WHERE id=new.id; END;"
+    "CREATE TRIGGER delivery_owed_again AFTER UPDATE OF round ON delivery"
+    " BEGIN INSERT INTO callback_host (name, ready_us) VALUES (" HOST_OF_NEW ", new.due_us)"
+    "  ON CONFLICT (name) DO UPDATE SET ready_us=min(ready_us, excluded.ready_us),"
+    "  open_until_us=min(open_until_us, excluded.ready_us);"
+    "  UPDATE delivery SET host_id=(SELECT id FROM callback_host WHERE name=" HOST_OF_NEW ")"
+    "  WHERE id=new.id; END;",
+
+    /*
+     * Figures about callbacks that cost a few rows, whatever there is: triggers keep them. And
+     * the webhook secret before the current one, which signs for a while beside it.
+     */
+    "CREATE TABLE callback_count (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT,"
+    " WITHOUT ROWID;"
+    "INSERT INTO callback_count SELECT 'pending', count(*) FROM delivery WHERE state='pending';"
+    "INSERT INTO callback_count SELECT column1, (SELECT count(*) FROM delivery_try"
+    " WHERE outcome=column1) FROM (VALUES ('done'), ('retry'), ('given_up'));"
+    "CREATE TRIGGER delivery_counted_in AFTER INSERT ON delivery WHEN new.state='pending'"
+    " BEGIN UPDATE callback_count SET n=n+1 WHERE name='pending'; END;"
+    "CREATE TRIGGER delivery_counted_over AFTER UPDATE OF state ON delivery"
+    " WHEN (new.state='pending')<>(old.state='pending')"
+    " BEGIN UPDATE callback_count SET n=n+iif(new.state='pending', 1, -1)"
+    "  WHERE name='pending'; END;"
+    "CREATE TRIGGER delivery_counted_out AFTER DELETE ON delivery WHEN old.state='pending'"
+    " BEGIN UPDATE callback_count SET n=n-1 WHERE name='pending'; END;"
+    "CREATE TRIGGER delivery_try_counted AFTER INSERT ON delivery_try"
+    " BEGIN UPDATE callback_count SET n=n+1 WHERE name=new.outcome; END;"
+
+    "ALTER TABLE api_key ADD COLUMN webhook_previous TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE api_key ADD COLUMN webhook_previous_until_us INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int zt_sqlite_schema_version = (int)ZT_COUNT(zt_sqlite_schema);

@@ -190,28 +190,32 @@ enum zt_code zt_query_check(const struct zt_query *q, struct zt_err *err)
     return ZT_OK;
 }
 
-const char *zt_sqlite_clean(const char *text, char dst[ZT_NOTE_MAX + 1])
+const char *zt_sqlite_clean_n(const char *text, size_t n, char dst[ZT_NOTE_MAX + 1])
 {
-    size_t left = text ? strnlen(text, ZT_NOTE_MAX + 4) : 0;
-    size_t n = 0;
+    size_t used = 0;
 
-    while (left > 0 && n < ZT_NOTE_MAX) {
+    while (n > 0 && used < ZT_NOTE_MAX) {
         uint32_t point;
-        size_t len = zt_utf8_next(text, left, &point);
+        size_t len = zt_utf8_next(text, n, &point);
         if (len == 0) {
-            dst[n++] = '?';
+            dst[used++] = '?';
             len = 1;
-        } else if (n + len > ZT_NOTE_MAX) {
+        } else if (used + len > ZT_NOTE_MAX) {
             break;
         } else {
-            memcpy(dst + n, text, len);
-            n += len;
+            memcpy(dst + used, text, len);
+            used += len;
         }
         text += len;
-        left -= len;
+        n -= len;
     }
-    dst[n] = '\0';
+    dst[used] = '\0';
     return dst;
+}
+
+const char *zt_sqlite_clean(const char *text, char dst[ZT_NOTE_MAX + 1])
+{
+    return zt_sqlite_clean_n(text, text ? strlen(text) : 0, dst);
 }
 
 /* ---- transactions -------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #define ZT_STORE_SQLITE_DB_H
 
 #include "base/buf.h"
+#include "store/deliveries.h"
 #include "store/store.h"
 
 struct sqlite3;
@@ -59,13 +60,31 @@ enum zt_stmt {
     ZT_STMT_IDEMPOTENCY_SWEEP,
 
     ZT_STMT_DELIVERY_ANY,
+    ZT_STMT_DELIVERY_NEXT,
+    ZT_STMT_DELIVERY_RELEASE,
     ZT_STMT_DELIVERY_CLAIM,
     ZT_STMT_DELIVERY_BURY,
     ZT_STMT_DELIVERY_SETTLE,
     ZT_STMT_DELIVERY_TRY,
-    ZT_STMT_DELIVERY_NEXT,
+    ZT_STMT_DELIVERY_EXPIRE,
+    ZT_STMT_DELIVERY_EXPIRED,
     ZT_STMT_DELIVERY_OF_TASK,
+    ZT_STMT_DELIVERY_LIST,
+    ZT_STMT_DELIVERY_LIST_KEY,
+    ZT_STMT_DELIVERY_LIST_STATE,
     ZT_STMT_DELIVERY_TRIES,
+    ZT_STMT_DELIVERY_COUNTS,
+    ZT_STMT_DELIVERY_DUE,
+    ZT_STMT_REDELIVER,
+    ZT_STMT_REDELIVER_FAILED,
+    ZT_STMT_HOST_NEXT,
+    ZT_STMT_HOST_GET,
+    ZT_STMT_HOST_LOOK,
+    ZT_STMT_HOST_READY,
+    ZT_STMT_HOST_SETTLE,
+    ZT_STMT_HOST_FORGET,
+    ZT_STMT_WEBHOOK_SECRETS,
+    ZT_STMT_WEBHOOK_ROTATE,
 
     ZT_STMT_FILES_EXPIRED,
     ZT_STMT_FILES_TOTAL,
@@ -172,10 +191,19 @@ enum zt_code zt_query_check(const struct zt_query *q, struct zt_err *err);
 
 /*
  * Text that came from somewhere else (a remote host, a dying process), made fit to store: at most
- * ZT_NOTE_MAX bytes, and bytes that are not UTF-8 become question marks. Returns dst.
+ * ZT_NOTE_MAX bytes, and bytes that are not UTF-8, or NUL, become question marks. Returns dst.
  */
 #define ZT_NOTE_MAX 1024
-const char *zt_sqlite_clean(const char *text, char dst[ZT_NOTE_MAX + 1]);
+const char *zt_sqlite_clean(const char *text, char dst[ZT_NOTE_MAX + 1]); /* NULL is "" */
+const char *zt_sqlite_clean_n(const char *text, size_t n, char dst[ZT_NOTE_MAX + 1]);
+
+/* ---- deliveries ---------------------------------------------------------------------------- */
+
+/* In the order of DELIVERY_COLUMNS; the host, the last of them, is left to the caller. */
+enum zt_code zt_sqlite_read_delivery(struct zt_query *q, struct zt_arena *arena,
+                                     struct zt_delivery *ret, struct zt_err *err);
+/* As a try stores it: "done", "retry", "given_up". */
+const char *zt_sqlite_outcome_name(enum zt_delivery_outcome outcome);
 
 /* ---- between the files --------------------------------------------------------------------- */
 

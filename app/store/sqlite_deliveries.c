@@ -1,29 +1,147 @@
 /*
- * sqlite_deliveries.c - callbacks that are owed, and what may be thrown away. See store.h.
+ * sqlite_deliveries.c - callbacks that are owed: claiming and settling them, host by host; and what
+ * may be thrown away. See deliveries.h and store.h.
  *
- * A delivery is made by the trigger task_owes_callback in the transaction that ends its task; here
- * it is only claimed and settled.
+ * A delivery is made by the trigger task_owes_callback in the transaction that ends its task, and a
+ * trigger of its own gives it to its host. Invariant: callback_host.ready_us is never later than
+ * the moment at which one of the host's deliveries may be claimed. It may be earlier, when a row
+ * was added for a host that is full; the claim that comes upon it sets it right, so none comes upon
+ * it twice.
  */
-#include <string.h>
+#include "store/deliveries.h"
 
+#include <limits.h>
+
+#include "base/backoff.h"
 #include "base/str.h"
 #include "store/sqlite_db.h"
 
-#define TRIES_MAX         1000    /* shown of one delivery */
 #define ATTEMPTS_SEEN_MAX 1000000 /* more in a row is damage */
+#define HOSTS_SEEN_MAX    64      /* corrected in one claim before it gives the lock back */
+#define JITTER_PERCENT    20
+#define NEVER             INT64_MAX
 
-static const struct {
-    const char *outcome; /* of the try, as stored */
-    const char *state;   /* of the delivery after it */
-} settled[] = {
-    [ZT_DELIVERY_DONE] = { "done", "done" },
-    [ZT_DELIVERY_RETRY] = { "retry", "pending" },
-    [ZT_DELIVERY_GIVEN_UP] = { "given_up", "given_up" },
+/* A row of callback_host. */
+struct host {
+    int64_t id;
+    int failures, opens;
+    int64_t open_until_us;
 };
 
-/* In the order of DELIVERY_COLUMNS. */
-static enum zt_code read_delivery(struct zt_query *q, struct zt_arena *arena,
-                                  struct zt_delivery *ret, struct zt_err *err)
+/* ---- hosts --------------------------------------------------------------------------------- */
+
+/* *ret_any false: no such host. */
+static enum zt_code read_host(struct zt_query *q, struct host *ret, bool *ret_any,
+                              struct zt_err *err)
+{
+    ZT_TRY(zt_query_row(q, ret_any, err));
+    if (!*ret_any)
+        return ZT_OK;
+    *ret = (struct host){
+        .id = zt_query_get_int(q, 0, 1, INT64_MAX),
+        .failures = (int)zt_query_get_int(q, 1, 0, INT_MAX),
+        .opens = (int)zt_query_get_int(q, 2, 0, INT_MAX),
+        .open_until_us = zt_query_get_int(q, 3, 0, INT64_MAX),
+    };
+    return zt_query_check(q, err);
+}
+
+static enum zt_code next_host(struct zt_store *store, int64_t now, struct host *ret, bool *ret_any,
+                              struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_HOST_NEXT);
+
+    zt_query_int(&q, now);
+    return read_host(&q, ret, ret_any, err);
+}
+
+static enum zt_code get_host(struct zt_store *store, int64_t id, struct host *ret, bool *ret_any,
+                             struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_HOST_GET);
+
+    zt_query_int(&q, id);
+    return read_host(&q, ret, ret_any, err);
+}
+
+/* Runs a statement that takes a host and one number more. */
+static enum zt_code change_host(struct zt_store *store, enum zt_stmt which, int64_t id,
+                                int64_t value, struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, which);
+
+    zt_query_int(&q, id);
+    zt_query_int(&q, value);
+    return zt_query_run(&q, NULL, err);
+}
+
+static enum zt_code forget_host(struct zt_store *store, int64_t id, struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_HOST_FORGET);
+
+    zt_query_int(&q, id);
+    return zt_query_run(&q, NULL, err);
+}
+
+static bool breaks(const struct host *host, const struct zt_delivery_rules *rules)
+{
+    return rules->break_after > 0 && host->opens > 0;
+}
+
+/* Deliveries that may be under way at once: one, the probe, while a breaker is not closed. */
+static int host_limit(const struct host *host, const struct zt_delivery_rules *rules)
+{
+    if (breaks(host, rules))
+        return 1;
+    return rules->host_limit > 0 ? rules->host_limit : INT_MAX;
+}
+
+/* What a host's deliveries are doing. Times are NEVER when there is none. */
+struct look {
+    int64_t under_way; /* not above the host's limit */
+    int64_t due_us;    /* of the first that nobody holds */
+    int64_t lease_us;  /* end of the first lease */
+};
+
+static enum zt_code look_at(struct zt_store *store, const struct host *host,
+                            const struct zt_delivery_rules *rules, struct look *ret,
+                            struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_HOST_LOOK);
+    bool row = false;
+
+    zt_query_int(&q, host->id);
+    zt_query_int(&q, host_limit(host, rules));
+    zt_query_int(&q, NEVER);
+    ZT_TRY(zt_query_row(&q, &row, err));
+    ret->under_way = zt_query_get_int(&q, 0, 0, INT_MAX);
+    ret->due_us = zt_query_get_int(&q, 1, INT64_MIN, INT64_MAX);
+    ret->lease_us = zt_query_get_int(&q, 2, INT64_MIN, INT64_MAX);
+    return zt_query_check(&q, err);
+}
+
+/* Sets ready_us to what it should be. A host with nothing pending is forgotten, breaker and all. */
+static enum zt_code refresh_host(struct zt_store *store, const struct host *host,
+                                 const struct zt_delivery_rules *rules, struct zt_err *err)
+{
+    struct look look;
+
+    ZT_TRY(look_at(store, host, rules, &look, err));
+    if (look.due_us == NEVER && look.lease_us == NEVER)
+        return forget_host(store, host->id, err);
+    int64_t ready_us = look.due_us;
+    if (rules->break_after > 0 && host->open_until_us > ready_us)
+        ready_us = host->open_until_us;
+    if (look.under_way >= host_limit(host, rules) || look.lease_us < ready_us)
+        ready_us = look.lease_us;
+    return change_host(store, ZT_STMT_HOST_READY, host->id, ready_us, err);
+}
+
+/* ---- claiming ------------------------------------------------------------------------------ */
+
+/* In the order of DELIVERY_COLUMNS; its host, the last of them, is left to the caller. */
+enum zt_code zt_sqlite_read_delivery(struct zt_query *q, struct zt_arena *arena,
+                                     struct zt_delivery *ret, struct zt_err *err)
 {
     *ret = (struct zt_delivery){
         .id = zt_query_get_int(q, 0, 1, INT64_MAX),
@@ -31,12 +149,12 @@ static enum zt_code read_delivery(struct zt_query *q, struct zt_arena *arena,
         .key_id = zt_query_get_int(q, 2, 0, INT64_MAX),
         .url = zt_query_get_text(q, 3, arena),
         .attempt = (int)zt_query_get_int(q, 4, 0, ATTEMPTS_SEEN_MAX),
-        .created_us = zt_query_get_int(q, 5, 0, INT64_MAX),
+        .round = (int)zt_query_get_int(q, 5, 1, ATTEMPTS_SEEN_MAX),
+        .nth = (int)zt_query_get_int(q, 6, 0, ATTEMPTS_SEEN_MAX),
+        .created_us = zt_query_get_int(q, 7, 0, INT64_MAX),
     };
     return zt_query_check(q, err);
 }
-
-/* ---- claiming and settling ----------------------------------------------------------------- */
 
 static enum zt_code any_due(struct zt_store *store, int64_t now, bool *ret, struct zt_err *err)
 {
@@ -46,23 +164,35 @@ static enum zt_code any_due(struct zt_store *store, int64_t now, bool *ret, stru
     return zt_query_row(&q, ret, err);
 }
 
-/* *ret_buried is the id of a row that turned out to be damaged; err says how. */
-static enum zt_code claim(struct zt_store *store, struct zt_arena *arena, int64_t lease_us,
-                          struct zt_delivery *ret, int64_t *ret_buried, struct zt_err *err)
+/* What a claim gives: one of the two, or nothing. */
+struct claimed {
+    bool any;
+    int64_t buried; /* id of a row that turned out to be damaged */
+    struct zt_err why;
+};
+
+static enum zt_code lease_one(struct zt_store *store, struct zt_arena *arena, int64_t host,
+                              int64_t now, int64_t lease_us, struct zt_delivery *ret,
+                              struct claimed *got, struct zt_err *err)
 {
     zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_DELIVERY_CLAIM);
     bool row = false;
 
-    zt_query_int(&q, zt_sqlite_now(store));
+    zt_query_int(&q, host);
+    zt_query_int(&q, now);
     zt_query_int(&q, lease_us);
     ZT_TRY(zt_query_row(&q, &row, err));
     if (!row)
-        return zt_fail(err, ZT_E_NOT_FOUND, "no delivery is due");
-    enum zt_code rc = read_delivery(&q, arena, ret, err);
-    if (rc == ZT_E_CORRUPT)
-        *ret_buried = zt_query_get_int(&q, 0, INT64_MIN, INT64_MAX);
-    else if (rc != ZT_OK)
+        return ZT_OK;
+    enum zt_code rc = zt_sqlite_read_delivery(&q, arena, ret, &got->why);
+    if (rc == ZT_E_CORRUPT) {
+        got->buried = zt_query_get_int(&q, 0, INT64_MIN, INT64_MAX);
+    } else if (rc != ZT_OK) {
+        if (err != NULL)
+            *err = got->why;
         return rc;
+    }
+    got->any = true;
     return zt_query_run(&q, NULL, err);
 }
 
@@ -74,33 +204,81 @@ static enum zt_code bury(struct zt_store *store, int64_t id, struct zt_err *err)
     return zt_query_run(&q, NULL, err);
 }
 
-static enum zt_code claim_inner(struct zt_store *store, struct zt_arena *arena, int64_t lease_us,
-                                struct zt_delivery *ret, int64_t *ret_buried, struct zt_err *err)
+/* Takes a delivery of this host, unless it is full or left alone, and says when to look again. */
+static enum zt_code claim_of_host(struct zt_store *store, struct zt_arena *arena,
+                                  const struct host *host, const struct zt_delivery_rules *rules,
+                                  int64_t now, struct zt_delivery *ret, struct claimed *got,
+                                  struct zt_err *err)
 {
-    ZT_TRY(claim(store, arena, lease_us, ret, ret_buried, err));
-    return *ret_buried != 0 ? bury(store, *ret_buried, NULL) : ZT_OK;
+    struct look look;
+
+    ZT_TRY(change_host(store, ZT_STMT_DELIVERY_RELEASE, host->id, now, err));
+    ZT_TRY(look_at(store, host, rules, &look, err));
+    bool open = rules->break_after > 0 && host->open_until_us > now;
+    if (!open && look.under_way < host_limit(host, rules) && look.due_us <= now)
+        ZT_TRY(lease_one(store, arena, host->id, now, rules->lease_us, ret, got, err));
+    if (got->buried != 0)
+        ZT_TRY(bury(store, got->buried, err));
+    return refresh_host(store, host, rules, err);
+}
+
+/* Finding nothing is a success: what was corrected on the way is kept. */
+static enum zt_code claim(struct zt_store *store, struct zt_arena *arena,
+                          const struct zt_delivery_rules *rules, struct zt_delivery *ret,
+                          struct claimed *got, struct zt_err *err)
+{
+    int64_t now = zt_sqlite_now(store);
+
+    for (int i = 0; i < HOSTS_SEEN_MAX && !got->any; i++) {
+        struct host host;
+        bool any = false;
+        ZT_TRY(next_host(store, now, &host, &any, err));
+        if (!any)
+            break;
+        ZT_TRY(claim_of_host(store, arena, &host, rules, now, ret, got, err));
+    }
+    return ZT_OK;
 }
 
 enum zt_code zt_store_delivery_claim(struct zt_store *store, struct zt_arena *arena,
-                                     int64_t lease_us, struct zt_delivery **ret, struct zt_err *err)
+                                     const struct zt_delivery_rules *rules,
+                                     struct zt_delivery **ret, struct zt_err *err)
 {
-    struct zt_delivery *delivery = NULL;
-    int64_t buried = 0;
+    struct claimed got = { 0 };
     bool due = false;
 
-    zt_assert(lease_us > 0);
+    zt_assert(rules->lease_us > 0);
     ZT_TRY(any_due(store, zt_sqlite_now(store), &due, err));
-    if (!due)
+    if (due) {
+        struct zt_delivery *delivery = zt_arena_new(arena, struct zt_delivery);
+        ZT_TRY(zt_sqlite_enter(store, err));
+        ZT_TRY(zt_sqlite_leave(store, claim(store, arena, rules, delivery, &got, err),
+                               ZT_POINT("delivery_claim"), err));
+        if (got.any && got.buried == 0) {
+            *ret = delivery;
+            return ZT_OK;
+        }
+    }
+    if (got.buried == 0)
         return zt_fail(err, ZT_E_NOT_FOUND, "no delivery is due");
-    delivery = zt_arena_new(arena, struct zt_delivery);
-    ZT_TRY(zt_sqlite_enter(store, err));
-    ZT_TRY(zt_sqlite_leave(store, claim_inner(store, arena, lease_us, delivery, &buried, err),
-                           ZT_POINT("delivery_claim"), err));
-    if (buried != 0)
-        return ZT_E_CORRUPT;
-    *ret = delivery;
+    if (err != NULL)
+        *err = got.why;
+    return ZT_E_CORRUPT;
+}
+
+enum zt_code zt_store_delivery_next_us(struct zt_store *store, int64_t *ret, struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_DELIVERY_NEXT);
+    bool row = false;
+
+    ZT_TRY(zt_query_row(&q, &row, err));
+    int64_t due = row ? zt_query_get_int(&q, 0, INT64_MIN, INT64_MAX) : NEVER;
+    ZT_TRY(zt_query_check(&q, err));
+    *ret = due;
     return ZT_OK;
 }
+
+/* ---- settling ------------------------------------------------------------------------------ */
 
 static enum zt_code fail_lost(const struct zt_delivery *delivery, struct zt_err *err)
 {
@@ -110,128 +288,148 @@ static enum zt_code fail_lost(const struct zt_delivery *delivery, struct zt_err 
 }
 
 static enum zt_code move_on(struct zt_store *store, const struct zt_delivery *delivery,
-                            const struct zt_delivery_try *attempt, int64_t now, struct zt_err *err)
+                            const struct zt_delivery_try *attempt, int64_t now, int64_t *ret_host,
+                            struct zt_err *err)
 {
     zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_DELIVERY_SETTLE);
-    int changes = 0;
+    bool row = false;
 
     zt_query_int(&q, delivery->id);
     zt_query_int(&q, delivery->attempt);
-    zt_query_text(&q, settled[attempt->outcome].state);
+    zt_query_int(&q, delivery->round);
+    zt_query_text(&q, zt_delivery_state_name(attempt->outcome));
     zt_query_int(&q, attempt->outcome == ZT_DELIVERY_RETRY ? attempt->next_us : now);
-    ZT_TRY(zt_query_run(&q, &changes, err));
-    return changes == 1 ? ZT_OK : fail_lost(delivery, err);
+    zt_query_int(&q, attempt->outcome == ZT_DELIVERY_RETRY && attempt->uncounted ? 1 : 0);
+    ZT_TRY(zt_query_row(&q, &row, err));
+    if (!row)
+        return fail_lost(delivery, err);
+    *ret_host = zt_query_get_int(&q, 0, 0, INT64_MAX);
+    ZT_TRY(zt_query_check(&q, err));
+    return zt_query_run(&q, NULL, err);
 }
 
 static enum zt_code record(struct zt_store *store, const struct zt_delivery *delivery,
                            const struct zt_delivery_try *attempt, int64_t now, struct zt_err *err)
 {
     zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_DELIVERY_TRY);
-    char note[ZT_NOTE_MAX + 1];
+    char note[ZT_NOTE_MAX + 1], answer[ZT_NOTE_MAX + 1];
 
     zt_query_int(&q, delivery->id);
     zt_query_int(&q, delivery->attempt);
-    zt_query_text(&q, settled[attempt->outcome].outcome);
+    zt_query_int(&q, delivery->round);
+    zt_query_text(&q, zt_sqlite_outcome_name(attempt->outcome));
     zt_query_int(&q, attempt->status);
     zt_query_text(&q, zt_sqlite_clean(attempt->note, note));
     zt_query_int(&q, attempt->took_us);
     zt_query_int(&q, now);
+    zt_query_int(&q, attempt->family);
+    zt_query_text(&q, zt_sqlite_clean_n(attempt->answer, attempt->answer_n, answer));
     enum zt_code rc = zt_query_run(&q, NULL, err);
     return rc == ZT_E_CONFLICT ? fail_lost(delivery, err) : rc; /* this attempt was settled */
 }
 
+/* break_us, doubled for each opening before this one. */
+static int64_t open_for_us(const struct zt_delivery_rules *rules, int opens)
+{
+    int64_t times = 1;
+
+    for (int i = 1; i < opens && times < ZT_BREAK_LONGEST; i++)
+        times *= 2;
+    return zt_jitter_us(rules->break_us * times, JITTER_PERCENT);
+}
+
+/* What a try tells about its host, by the diagram in deliveries.h. */
+static void judge_host(struct host *host, enum zt_host_sign sign,
+                       const struct zt_delivery_rules *rules, int64_t now)
+{
+    if (sign == ZT_HOST_ALIVE) {
+        host->failures = host->opens = 0;
+        host->open_until_us = 0;
+    } else if (sign == ZT_HOST_FAILED) {
+        host->failures += host->failures < INT_MAX;
+        bool open = host->open_until_us > now; /* by another try that was under way with this one */
+        if (rules->break_after > 0 && host->failures >= rules->break_after && !open) {
+            host->opens += host->opens < INT_MAX;
+            host->open_until_us = now + open_for_us(rules, host->opens);
+        }
+    }
+}
+
+static enum zt_code settle_host(struct zt_store *store, int64_t id, enum zt_host_sign sign,
+                                const struct zt_delivery_rules *rules, int64_t now,
+                                struct zt_err *err)
+{
+    struct host host;
+    bool any = false;
+
+    ZT_TRY(get_host(store, id, &host, &any, err));
+    if (!any)
+        return ZT_OK;
+    judge_host(&host, sign, rules, now);
+    {
+        zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_HOST_SETTLE);
+        zt_query_int(&q, host.id);
+        zt_query_int(&q, host.failures);
+        zt_query_int(&q, host.opens);
+        zt_query_int(&q, host.open_until_us);
+        ZT_TRY(zt_query_run(&q, NULL, err));
+    }
+    return refresh_host(store, &host, rules, err);
+}
+
 static enum zt_code settle(struct zt_store *store, const struct zt_delivery *delivery,
-                           const struct zt_delivery_try *attempt, struct zt_err *err)
+                           const struct zt_delivery_try *attempt,
+                           const struct zt_delivery_rules *rules, struct zt_err *err)
 {
     int64_t now = zt_sqlite_now(store);
+    int64_t host = 0;
 
-    ZT_TRY(move_on(store, delivery, attempt, now, err));
-    return record(store, delivery, attempt, now, err);
+    ZT_TRY(move_on(store, delivery, attempt, now, &host, err));
+    ZT_TRY(record(store, delivery, attempt, now, err));
+    return settle_host(store, host, attempt->host, rules, now, err);
 }
 
 enum zt_code zt_store_delivery_settle(struct zt_store *store, const struct zt_delivery *delivery,
-                                      const struct zt_delivery_try *attempt, struct zt_err *err)
+                                      const struct zt_delivery_try *attempt,
+                                      const struct zt_delivery_rules *rules, struct zt_err *err)
 {
-    zt_assert((unsigned)attempt->outcome < ZT_COUNT(settled));
+    zt_assert((unsigned)attempt->outcome < ZT_DELIVERY_OUTCOMES);
     zt_assert(attempt->status >= 0 && attempt->took_us >= 0 && delivery->attempt > 0);
     ZT_TRY(zt_sqlite_enter(store, err));
-    return zt_sqlite_leave(store, settle(store, delivery, attempt, err),
+    return zt_sqlite_leave(store, settle(store, delivery, attempt, rules, err),
                            ZT_POINT("delivery_settle"), err);
 }
 
-enum zt_code zt_store_delivery_next_us(struct zt_store *store, int64_t *ret, struct zt_err *err)
+/* Runs one of the two statements of expire, which choose the same rows. */
+static enum zt_code expire_with(struct zt_store *store, enum zt_stmt which, int64_t before_us,
+                                int limit, int *ret_n, struct zt_err *err)
 {
-    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_DELIVERY_NEXT);
-    bool row = false;
+    zt_auto_query struct zt_query q = zt_query_open(store, which);
 
-    ZT_TRY(zt_query_row(&q, &row, err));
-    int64_t due = row ? zt_query_get_int(&q, 0, INT64_MIN, INT64_MAX) : INT64_MAX;
-    ZT_TRY(zt_query_check(&q, err));
-    *ret = due;
-    return ZT_OK;
+    zt_query_int(&q, before_us);
+    zt_query_int(&q, zt_sqlite_now(store));
+    zt_query_int(&q, limit);
+    return zt_query_run(&q, ret_n, err);
 }
 
-/* ---- looking at a delivery ----------------------------------------------------------------- */
-
-/* Reads one of the words of `settled`; the table's index is the value. */
-static int get_word(struct zt_query *q, int column, struct zt_arena *arena, bool state)
+static enum zt_code expire(struct zt_store *store, int64_t before_us, int limit, int *ret_n,
+                           struct zt_err *err)
 {
-    const char *word = zt_query_get_text(q, column, arena);
-
-    for (size_t i = 0; i < ZT_COUNT(settled); i++) {
-        if (strcmp(word, state ? settled[i].state : settled[i].outcome) == 0)
-            return (int)i;
-    }
-    if (!q->nomem)
-        zt_query_damaged(q, column);
-    return ZT_DELIVERY_GIVEN_UP;
+    ZT_TRY(expire_with(store, ZT_STMT_DELIVERY_EXPIRE, before_us, limit, NULL, err));
+    return expire_with(store, ZT_STMT_DELIVERY_EXPIRED, before_us, limit, ret_n, err);
 }
 
-static enum zt_code read_tries(struct zt_store *store, struct zt_arena *arena,
-                               struct zt_delivery_log *log, struct zt_err *err)
+enum zt_code zt_store_delivery_expire(struct zt_store *store, int64_t before_us, int limit,
+                                      int *ret_n, struct zt_err *err)
 {
-    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_DELIVERY_TRIES);
-    size_t cap = (size_t)(log->delivery.attempt < TRIES_MAX ? log->delivery.attempt : TRIES_MAX);
-    bool row = true;
+    int n = 0;
 
-    log->tries = zt_arena_try(arena, (cap + 1) * sizeof(*log->tries));
-    if (log->tries == NULL)
-        return zt_fail(err, ZT_E_NOMEM, "the tries of a delivery do not fit into memory");
-    zt_query_int(&q, log->delivery.id);
-    zt_query_int(&q, (int64_t)cap);
-    for (;;) {
-        ZT_TRY(zt_query_row(&q, &row, err));
-        if (!row)
-            return ZT_OK;
-        struct zt_delivery_entry *e = &log->tries[log->n++];
-        e->attempt = (int)zt_query_get_int(&q, 0, 1, ATTEMPTS_SEEN_MAX);
-        e->at_us = zt_query_get_int(&q, 1, 0, INT64_MAX);
-        e->result.outcome = (enum zt_delivery_outcome)get_word(&q, 2, arena, false);
-        e->result.status = (int)zt_query_get_int(&q, 3, 0, INT32_MAX);
-        e->result.note = zt_query_get_text(&q, 4, arena);
-        e->result.took_us = zt_query_get_int(&q, 5, 0, INT64_MAX);
-        ZT_TRY(zt_query_check(&q, err));
-    }
-}
-
-enum zt_code zt_store_delivery_of_task(struct zt_store *store, struct zt_arena *arena,
-                                       const char *task_id, struct zt_delivery_log **ret,
-                                       struct zt_err *err)
-{
-    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_DELIVERY_OF_TASK);
-    struct zt_delivery_log *log = zt_arena_new(arena, struct zt_delivery_log);
-    bool row = false;
-
-    zt_query_text(&q, task_id);
-    ZT_TRY(zt_query_row(&q, &row, err));
-    if (!row)
-        return zt_fail(err, ZT_E_NOT_FOUND, "task %s has no callback", task_id);
-    ZT_TRY(read_delivery(&q, arena, &log->delivery, err));
-    log->state = (enum zt_delivery_outcome)get_word(&q, 6, arena, true);
-    log->due_us = zt_query_get_int(&q, 7, INT64_MIN, INT64_MAX);
-    ZT_TRY(zt_query_check(&q, err));
-    ZT_TRY(read_tries(store, arena, log, err));
-    *ret = log;
+    zt_assert(limit > 0);
+    ZT_TRY(zt_sqlite_enter(store, err));
+    ZT_TRY(zt_sqlite_leave(store, expire(store, before_us, limit, &n, err),
+                           ZT_POINT("delivery_expire"), err));
+    if (ret_n != NULL)
+        *ret_n = n;
     return ZT_OK;
 }
 

@@ -15,12 +15,28 @@
     "id, key_id, model, engine, state, param, input, callback_url, attempt, worker, lease_us,"     \
     " created_us, started_us, completed_us, updated_us, percent, stage, step, steps, result,"      \
     " fail_code, fail_msg, file_token, files_expire_us, file_bytes, files_removed"
-#define KEY_COLUMNS      "id, name, hint, webhook_secret, created_us, revoked_us, used_us"
-#define DELIVERY_COLUMNS "id, task_id, key_id, url, attempt, created_us"
+#define KEY_COLUMNS "id, name, hint, webhook_secret, created_us, revoked_us, used_us"
+/* sqlite_deliveries.c reads them in this order. */
+#define DELIVERY_COLUMNS                                                                           \
+    "id, task_id, key_id, url, attempt, round, attempt-round_attempt, created_us, host_id"
 
-#define LEASE            " WHERE id=?1 AND worker=?2 AND attempt=?3"
-#define IS_HELD          "state IN ('queuing','generating')"
-#define HAS_FILES        "state='success' AND files_removed=0"
+/* What is shown of a delivery, with the state of its host while it matters. */
+#define DELIVERY_SHOWN                                                                             \
+    "d.id, d.task_id, d.key_id, d.url, d.attempt, d.round, d.attempt-d.round_attempt,"             \
+    " d.created_us, d.host_id, d.state, d.due_us, d.held, d.round_us, ifnull(h.opens, 0),"         \
+    " ifnull(h.open_until_us, 0) FROM delivery d LEFT JOIN callback_host h ON h.id=d.host_id"      \
+    " AND d.state='pending'"
+#define HOST_COLUMNS    "id, failures, opens, open_until_us"
+#define OF_HOST         " WHERE host_id=?1 AND state='pending'"
+#define BEING_SENT(now) "(state='pending' AND held=1 AND due_us>" now ")"
+#define EXPIRED                                                                                    \
+    "state='pending' AND round_us<?1 AND NOT " BEING_SENT("?2") " ORDER BY round_us LIMIT ?3"
+#define NEW_ROUND                                                                                  \
+    "state='pending', held=0, due_us=?1, round=round+1, round_us=?1, round_attempt=attempt"
+
+#define LEASE     " WHERE id=?1 AND worker=?2 AND attempt=?3"
+#define IS_HELD   "state IN ('queuing','generating')"
+#define HAS_FILES "state='success' AND files_removed=0"
 /* What a task looks like that nobody holds. */
 #define RELEASED  "worker='', lease_us=0, lease_len_us=0"
 #define UNTOUCHED RELEASED ", engine='', started_us=0, percent=0, stage='', step=0, steps=0"
@@ -168,28 +184,92 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
                                            " (SELECT key_id, name FROM idempotency"
                                            "  WHERE created_us<=?1 ORDER BY created_us LIMIT 2)" },
 
-    /* ?1 now. */
-    [ZT_STMT_DELIVERY_ANY] = { .sql = "SELECT 1 FROM delivery"
-                                      " WHERE state='pending' AND due_us<=?1 LIMIT 1" },
-    /* ?2 lease: a sender that dies leaves a delivery that falls due again. */
-    [ZT_STMT_DELIVERY_CLAIM] = { .sql = "UPDATE delivery SET attempt=attempt+1, due_us=?1+?2"
-                                        " WHERE id=(SELECT id FROM delivery WHERE state='pending'"
-                                        "  AND due_us<=?1 ORDER BY due_us LIMIT 1)"
+    /* ?1 now. Asked before the write lock is taken. */
+    [ZT_STMT_DELIVERY_ANY] = { .sql = "SELECT 1 FROM callback_host WHERE ready_us<=?1 LIMIT 1" },
+    [ZT_STMT_DELIVERY_NEXT] = { .sql = "SELECT ready_us FROM callback_host ORDER BY ready_us"
+                                       " LIMIT 1" },
+    /* ?1 host, ?2 now. A sender that dies leaves a delivery that falls due when its lease ends. */
+    [ZT_STMT_DELIVERY_RELEASE] = { .sql = "UPDATE delivery SET held=0" OF_HOST
+                                          " AND held=1 AND due_us<=?2" },
+    /* ?3 lease. No row: none is due. */
+    [ZT_STMT_DELIVERY_CLAIM] = { .sql = "UPDATE delivery SET attempt=attempt+1, held=1,"
+                                        " due_us=?2+?3 WHERE id=(SELECT id FROM delivery" OF_HOST
+                                        "  AND held=0 AND due_us<=?2 ORDER BY due_us LIMIT 1)"
                                         " RETURNING " DELIVERY_COLUMNS },
-    [ZT_STMT_DELIVERY_BURY] = { .sql = "UPDATE delivery SET state='given_up' WHERE id=?1" },
-    /* ?2 attempt, ?3 state, ?4 due. No row: somebody else has it, or it is settled. */
-    [ZT_STMT_DELIVERY_SETTLE] = { .sql = "UPDATE delivery SET state=?3, due_us=?4"
-                                         " WHERE id=?1 AND attempt=?2 AND state='pending'" },
-    [ZT_STMT_DELIVERY_TRY] = { .sql = "INSERT INTO delivery_try (delivery_id, attempt, outcome,"
-                                      " status, note, took_us, at_us)"
-                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" },
-    [ZT_STMT_DELIVERY_NEXT] = { .sql = "SELECT due_us FROM delivery WHERE state='pending'"
-                                       " ORDER BY due_us LIMIT 1" },
-    [ZT_STMT_DELIVERY_OF_TASK] = { .sql = "SELECT " DELIVERY_COLUMNS ", state, due_us FROM delivery"
-                                          " WHERE task_id=?1" },
-    [ZT_STMT_DELIVERY_TRIES] = { .sql = "SELECT attempt, at_us, outcome, status, note, took_us"
-                                        " FROM delivery_try WHERE delivery_id=?1"
-                                        " ORDER BY attempt LIMIT ?2" },
+    [ZT_STMT_DELIVERY_BURY] = { .sql = "UPDATE delivery SET state='given_up', held=0"
+                                       " WHERE id=?1" },
+    /*
+     * ?2 attempt, ?3 round, ?4 state, ?5 due, ?6 tries to give back. No row: somebody else has it,
+     * or it is settled.
+     */
+    [ZT_STMT_DELIVERY_SETTLE] = { .sql = "UPDATE delivery SET state=?4, due_us=?5, held=0,"
+                                         " round_attempt=round_attempt+?6"
+                                         " WHERE id=?1 AND attempt=?2 AND round=?3"
+                                         " AND state='pending' RETURNING host_id" },
+    [ZT_STMT_DELIVERY_TRY] = { .sql = "INSERT INTO delivery_try (delivery_id, attempt, round,"
+                                      " outcome, status, note, took_us, at_us, family, answer)"
+                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)" },
+    /* ?1 began before, ?2 now, ?3 limit. The same rows in both. */
+    [ZT_STMT_DELIVERY_EXPIRE] = { .sql = "INSERT INTO delivery_try (delivery_id, attempt, round,"
+                                         " outcome, status, note, took_us, at_us)"
+                                         " SELECT id, attempt+1, round, 'given_up', 0, 'not sent:"
+                                         " its host has been in trouble for too long', 0, ?2"
+                                         " FROM delivery WHERE " EXPIRED },
+    [ZT_STMT_DELIVERY_EXPIRED] = { .sql = "UPDATE delivery SET state='given_up', held=0, due_us=?2,"
+                                          " attempt=attempt+1 WHERE id IN"
+                                          " (SELECT id FROM delivery WHERE " EXPIRED ")" },
+    [ZT_STMT_DELIVERY_OF_TASK] = { .sql = "SELECT " DELIVERY_SHOWN " WHERE d.task_id=?1" },
+    /* ?1 before this id, ?2 limit, ?3 state or ''. */
+    [ZT_STMT_DELIVERY_LIST] = { .sql = "SELECT " DELIVERY_SHOWN " WHERE d.id<?1"
+                                       " AND (?3='' OR d.state=?3) ORDER BY d.id DESC LIMIT ?2" },
+    /* ?4 key. */
+    [ZT_STMT_DELIVERY_LIST_KEY] = { .sql = "SELECT " DELIVERY_SHOWN " WHERE d.id<?1 AND ?3=''"
+                                           " AND d.key_id=?4 ORDER BY d.id DESC LIMIT ?2" },
+    [ZT_STMT_DELIVERY_LIST_STATE] = { .sql = "SELECT " DELIVERY_SHOWN " WHERE d.id<?1"
+                                             " AND d.key_id=?4 AND d.state=?3"
+                                             " ORDER BY d.id DESC LIMIT ?2" },
+    [ZT_STMT_DELIVERY_TRIES] = { .sql = "SELECT attempt, round, at_us, outcome, status, note,"
+                                        " took_us, family, answer FROM delivery_try"
+                                        " WHERE delivery_id=?1 ORDER BY attempt DESC LIMIT ?2" },
+    /* ?1 now. */
+    [ZT_STMT_DELIVERY_COUNTS] = { .sql = "SELECT name, n FROM callback_count UNION ALL"
+                                         " SELECT 'open', count(*) FROM callback_host"
+                                         " WHERE open_until_us>?1 AND open_until_us>0" },
+    [ZT_STMT_DELIVERY_DUE] = { .sql = "SELECT count(*), ifnull(min(due_us), 0) FROM"
+                                      " (SELECT due_us FROM delivery WHERE state='pending'"
+                                      "  AND due_us<=?1 ORDER BY due_us LIMIT ?2)" },
+    /* ?1 now, ?2 task, ?3 key or 0. No row: there is none, or it is being sent. */
+    [ZT_STMT_REDELIVER] = { .sql = "UPDATE delivery SET " NEW_ROUND " WHERE task_id=?2"
+                                   " AND (?3=0 OR key_id=?3) AND NOT " BEING_SENT("?1") },
+    /* ?2 given up since, ?3 limit. */
+    [ZT_STMT_REDELIVER_FAILED] = { .sql = "UPDATE delivery SET " NEW_ROUND " WHERE id IN"
+                                          " (SELECT id FROM delivery WHERE state='given_up'"
+                                          "  AND due_us>=?2 ORDER BY due_us LIMIT ?3)" },
+
+    [ZT_STMT_HOST_NEXT] = { .sql = "SELECT " HOST_COLUMNS " FROM callback_host WHERE ready_us<=?1"
+                                   " ORDER BY ready_us LIMIT 1" },
+    [ZT_STMT_HOST_GET] = { .sql = "SELECT " HOST_COLUMNS " FROM callback_host WHERE id=?1" },
+    /* ?1 host, ?2 enough, ?3 for never: how many are under way, and what is due next of each. */
+    [ZT_STMT_HOST_LOOK] = { .sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM delivery" OF_HOST
+                                   "  AND held=1 LIMIT ?2)),"
+                                   " ifnull((SELECT due_us FROM delivery" OF_HOST
+                                   "  AND held=0 ORDER BY due_us LIMIT 1), ?3),"
+                                   " ifnull((SELECT due_us FROM delivery" OF_HOST
+                                   "  AND held=1 ORDER BY due_us LIMIT 1), ?3)" },
+    [ZT_STMT_HOST_READY] = { .sql = "UPDATE callback_host SET ready_us=?2 WHERE id=?1" },
+    /* ?2 failures, ?3 opens, ?4 open until. */
+    [ZT_STMT_HOST_SETTLE] = { .sql = "UPDATE callback_host SET failures=?2, opens=?3,"
+                                     " open_until_us=?4 WHERE id=?1" },
+    [ZT_STMT_HOST_FORGET] = { .sql = "DELETE FROM callback_host WHERE id=?1" },
+
+    /* ?1 key, ?2 now. */
+    [ZT_STMT_WEBHOOK_SECRETS] = { .sql = "SELECT webhook_secret,"
+                                         " iif(webhook_previous_until_us>?2, webhook_previous, ''),"
+                                         " webhook_previous_until_us FROM api_key WHERE id=?1" },
+    /* ?2 secret, ?3 until when the one before it signs, too. */
+    [ZT_STMT_WEBHOOK_ROTATE] = { .sql = "UPDATE api_key SET webhook_previous=webhook_secret,"
+                                        " webhook_previous_until_us=?3, webhook_secret=?2"
+                                        " WHERE id=?1 AND revoked_us=0" },
 
     /* ?1 now, ?2 limit. */
     [ZT_STMT_FILES_EXPIRED] = { .sql = "SELECT id, file_bytes FROM task WHERE " HAS_FILES

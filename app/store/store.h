@@ -1,5 +1,6 @@
 /*
- * store.h - what survives a crash: tasks, keys, deliveries, and the names of files.
+ * store.h - what survives a crash: tasks, keys, and the names of files; callbacks that are owed are
+ * in deliveries.h.
  *
  * A handle belongs to one thread. Every call is one transaction: it happened and is on disk
  * (SQLite WAL with synchronous=FULL), or it did not happen. Between zt_store_begin and
@@ -186,61 +187,6 @@ enum zt_code zt_store_key_reset(struct zt_store *store, int64_t id,
                                 const uint8_t hash[ZT_SHA256_BYTES], const char *hint,
                                 struct zt_err *err);
 enum zt_code zt_store_key_revoke(struct zt_store *store, int64_t id, struct zt_err *err);
-
-/* ---- callbacks ----------------------------------------------------------------------------- */
-
-struct zt_delivery {
-    int64_t id; /* also the Standard Webhooks message id, as "msg_<id>_<task>" */
-    const char *task_id;
-    int64_t key_id;
-    const char *url;
-    int attempt; /* 1 for the first; counts claims */
-    int64_t created_us;
-};
-
-/* Leases the delivery that is due longest. ZT_E_NOT_FOUND: none is due now. */
-enum zt_code zt_store_delivery_claim(struct zt_store *store, struct zt_arena *arena,
-                                     int64_t lease_us, struct zt_delivery **ret,
-                                     struct zt_err *err);
-
-enum zt_delivery_outcome { ZT_DELIVERY_DONE, ZT_DELIVERY_RETRY, ZT_DELIVERY_GIVEN_UP };
-
-/*
- * Records a try: HTTP status (0: none), what happened (short text), how long it took, and what
- * follows; next_us is when to try again. ZT_E_CONFLICT: this attempt's lease was lost.
- */
-struct zt_delivery_try {
-    enum zt_delivery_outcome outcome;
-    int status;
-    const char *note;
-    int64_t took_us;
-    int64_t next_us;
-};
-enum zt_code zt_store_delivery_settle(struct zt_store *store, const struct zt_delivery *delivery,
-                                      const struct zt_delivery_try *attempt, struct zt_err *err);
-
-/* When the next delivery is due; INT64_MAX: none is waiting. */
-enum zt_code zt_store_delivery_next_us(struct zt_store *store, int64_t *ret, struct zt_err *err);
-
-/*
- * What became of a task's callback, for people. tries: the settled ones, oldest first; a gap in
- * their attempt numbers is a sender that died. ZT_E_NOT_FOUND: the task has none (yet).
- */
-struct zt_delivery_entry {
-    int attempt;
-    int64_t at_us;
-    struct zt_delivery_try result; /* without next_us */
-};
-struct zt_delivery_log {
-    struct zt_delivery delivery;
-    enum zt_delivery_outcome state; /* RETRY: pending, next try at due_us */
-    int64_t due_us;
-    int n;
-    struct zt_delivery_entry *tries;
-};
-enum zt_code zt_store_delivery_of_task(struct zt_store *store, struct zt_arena *arena,
-                                       const char *task_id, struct zt_delivery_log **ret,
-                                       struct zt_err *err);
 
 /* ---- retention ----------------------------------------------------------------------------- */
 

@@ -23,7 +23,8 @@ MODEL = "bytedance/v1-lite-image-to-video"
 FLAGS = ["--lease=2s", "--heartbeat=500ms", "--drain=2s", "--allow-net=127.0.0.1", "--niceness=0", "--threads=1",
          "--preset=ultrafast", "--crf=40"]
 SERVE_FLAGS = ["--rate-limit=0", "--max-waiting=0", "--extended-durations", "--callback-timeout=1s",
-               "--callback-lease=2s", "--callback-retries=" + ",".join(["100ms"] * 8 + ["500ms"] * 12)]
+               "--callback-lease=2s", "--callback-host-limit=4", "--callback-break-after=0",
+               "--callback-retries=" + ",".join(["100ms"] * 8 + ["500ms"] * 12)]
 
 
 class Checks:

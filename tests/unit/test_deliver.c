@@ -236,6 +236,7 @@ static void world_open(struct world *w, int port, int64_t timeout_us)
         .ca_file = "",
         .allow_net = "",
         .callback_workers = 2,
+        .callback_host_limit = 2,
         .callback_lease_us = 60 * ZT_SECOND_US,
         .callback_timeout_us = timeout_us,
         .callback_retries = { 4, { 30000, 30000, 30000, 30000 } },

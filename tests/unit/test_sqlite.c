@@ -16,6 +16,8 @@
 #include "base/fault.h"
 #include "store_world.h"
 
+static const struct zt_delivery_rules rules = { .lease_us = LEASE_US, .host_limit = 2 };
+
 /* ---- opening ------------------------------------------------------------------------------- */
 
 static void reopen(struct world *w)
@@ -186,8 +188,8 @@ static void a_reader_cannot_write(void)
         zt_store_key_add(reader, "k", hash, "h", "s", &id, &err),
         zt_store_key_reset(reader, 1, hash, "h", &err),
         zt_store_key_revoke(reader, 1, &err),
-        zt_store_delivery_claim(reader, &arena, LEASE_US, &delivery, &err),
-        zt_store_delivery_settle(reader, &d, &done, &err),
+        zt_store_delivery_claim(reader, &arena, &rules, &delivery, &err),
+        zt_store_delivery_settle(reader, &d, &done, &rules, &err),
         zt_store_files_gone(reader, "x", &err),
         zt_store_forget(reader, INT64_MAX, 1, NULL, &err),
         zt_store_begin(reader, &err),
@@ -303,10 +305,26 @@ static void uses_its_indexes(void)
         { ZT_STMT_KEY_USED, "INTEGER PRIMARY KEY (rowid=?)" },
         { ZT_STMT_IDEMPOTENCY_FIND, "PRIMARY KEY (key_id=? AND name=?)" },
         { ZT_STMT_IDEMPOTENCY_SWEEP, "INDEX idempotency_age (created_us<?)" },
-        { ZT_STMT_DELIVERY_ANY, "INDEX delivery_due (due_us<?)" },
-        { ZT_STMT_DELIVERY_CLAIM, "INDEX delivery_due (due_us<?)" },
+        { ZT_STMT_DELIVERY_ANY, "COVERING INDEX callback_host_ready (ready_us<?)" },
+        { ZT_STMT_DELIVERY_RELEASE, "INDEX delivery_host (host_id=? AND held=? AND due_us<?)" },
+        { ZT_STMT_DELIVERY_CLAIM, "INDEX delivery_host (host_id=? AND held=? AND due_us<?)" },
+        { ZT_STMT_DELIVERY_CLAIM, "SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)" },
+        { ZT_STMT_HOST_NEXT, "INDEX callback_host_ready (ready_us<?)" },
+        { ZT_STMT_HOST_LOOK, "INDEX delivery_host (host_id=? AND held=?)" },
+        { ZT_STMT_HOST_SETTLE, "INTEGER PRIMARY KEY (rowid=?)" },
+        { ZT_STMT_DELIVERY_EXPIRE, "INDEX delivery_round (round_us<?)" },
+        { ZT_STMT_DELIVERY_EXPIRED, "INDEX delivery_round (round_us<?)" },
         { ZT_STMT_DELIVERY_SETTLE, "INTEGER PRIMARY KEY (rowid=?)" },
-        { ZT_STMT_DELIVERY_NEXT, "INDEX delivery_due" },
+        { ZT_STMT_DELIVERY_NEXT, "COVERING INDEX callback_host_ready" },
+        { ZT_STMT_DELIVERY_LIST, "INTEGER PRIMARY KEY (rowid<?)" },
+        { ZT_STMT_DELIVERY_LIST_KEY, "INDEX delivery_key (key_id=? AND rowid<?)" },
+        { ZT_STMT_DELIVERY_LIST_STATE,
+          "INDEX delivery_key_state (key_id=? AND state=? AND rowid<?)" },
+        { ZT_STMT_DELIVERY_DUE, "INDEX delivery_due (due_us<?)" },
+        { ZT_STMT_DELIVERY_COUNTS, "INDEX callback_host_open (open_until_us>?)" },
+        { ZT_STMT_REDELIVER, "(task_id=?)" },
+        { ZT_STMT_REDELIVER_FAILED, "INDEX delivery_given_up (due_us>?)" },
+        { ZT_STMT_WEBHOOK_SECRETS, "INTEGER PRIMARY KEY (rowid=?)" },
         { ZT_STMT_DELIVERY_OF_TASK, "(task_id=?)" },
         { ZT_STMT_DELIVERY_TRIES, "PRIMARY KEY (delivery_id=?)" },
         { ZT_STMT_FILES_EXPIRED, "INDEX task_files_expire (files_expire_us<?)" },
@@ -508,8 +526,8 @@ static void survives_other_damaged_rows(void)
     }
     CHECK_INT("key", zt_store_key_add(w.store, "k", hash, "h", "s", &id, &err), ZT_OK);
     change(&w, "UPDATE delivery SET url=CAST(x'FF' AS TEXT) WHERE task_id='a'");
-    CHECK_INT("claim", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err), ZT_E_CORRUPT);
-    CHECK_INT("the next", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err), ZT_OK);
+    CHECK_INT("claim", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_E_CORRUPT);
+    CHECK_INT("the next", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_OK);
     CHECK_STR("the next", d->task_id, "b");
     CHECK_INT("log", zt_store_delivery_of_task(w.store, &arena, "a", &log, &err), ZT_E_CORRUPT);
     change(&w, "UPDATE task_count SET n=-1 WHERE state='fail'");
@@ -517,7 +535,8 @@ static void survives_other_damaged_rows(void)
     loosen(&w);
     change(&w, "UPDATE api_key SET webhook_secret=NULL");
     CHECK_INT("key", zt_store_key_find(w.store, &arena, hash, &key, &err), ZT_E_CORRUPT);
-    change(&w, "UPDATE delivery SET state='pending', due_us='soon'");
+    change(&w, "CREATE TABLE loose_h AS SELECT 'soon' AS ready_us;"
+               "DROP TABLE callback_host; ALTER TABLE loose_h RENAME TO callback_host");
     int64_t next = 0;
     CHECK_INT("next", zt_store_delivery_next_us(w.store, &next, &err), ZT_E_CORRUPT);
     world_clear(&w);
@@ -709,8 +728,8 @@ static void live_and_die(struct world *w, int i)
     struct zt_lease lease = { task->id, "w", task->attempt };
     zt_store_start(w->store, &lease, "motion", &err);
     zt_store_succeed(w->store, &lease, &result, NULL, &err);
-    zt_store_delivery_claim(w->store, &arena, LEASE_US, &d, &err);
-    zt_store_delivery_settle(w->store, d, &done, &err);
+    zt_store_delivery_claim(w->store, &arena, &rules, &d, &err);
+    zt_store_delivery_settle(w->store, d, &done, &rules, &err);
 }
 
 static void a_crash_leaves_before_or_after(void)

@@ -549,6 +549,8 @@ static void lists_many_keys(void)
     world_clear(&w);
 }
 
+static const struct zt_delivery_rules rules = { .lease_us = LEASE_US, .host_limit = 2 };
+
 /* ---- callbacks ----------------------------------------------------------------------------- */
 
 static void fail_task(struct world *w, const char *id)
@@ -563,44 +565,47 @@ static void delivers_a_callback(void)
     struct world w;
     struct zt_delivery *d = NULL;
     struct zt_delivery_log *log = NULL;
-    struct zt_delivery_try retry = { ZT_DELIVERY_RETRY, 503, "caf\xE9 closed", 250, 0 };
-    struct zt_delivery_try done = { ZT_DELIVERY_DONE, 200, "ok", 120, 0 };
+    struct zt_delivery_try retry = {
+        .outcome = ZT_DELIVERY_RETRY, .status = 503, .note = "caf\xE9 closed", .took_us = 250
+    };
+    struct zt_delivery_try done = {
+        .outcome = ZT_DELIVERY_DONE, .status = 200, .note = "ok", .took_us = 120
+    };
     int64_t next = 0;
 
     world_init(&w);
-    CHECK_INT("none", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err), ZT_E_NOT_FOUND);
+    CHECK_INT("none", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_E_NOT_FOUND);
     CHECK_INT("none", zt_store_delivery_next_us(w.store, &next, &err), ZT_OK);
     CHECK_INT("none", next, INT64_MAX);
     fail_task(&w, "a");
     CHECK_INT("next", zt_store_delivery_next_us(w.store, &next, &err), ZT_OK);
     CHECK_INT("at once", next, w.now_us);
-    CHECK_INT("claim", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err), ZT_OK);
+    CHECK_INT("claim", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_OK);
     CHECK_STR("task", d->task_id, "a");
     CHECK_STR("url", d->url, "https://example.org/cb");
     CHECK_INT("key", d->key_id, 1);
     CHECK_INT("attempt", d->attempt, 1);
     CHECK_INT("created", d->created_us, START_US);
     struct zt_delivery *other = NULL;
-    CHECK_INT("held", zt_store_delivery_claim(w.store, &arena, LEASE_US, &other, &err),
+    CHECK_INT("held", zt_store_delivery_claim(w.store, &arena, &rules, &other, &err),
               ZT_E_NOT_FOUND);
     retry.next_us = w.now_us + ZT_MINUTE_US;
-    CHECK_INT("retry", zt_store_delivery_settle(w.store, d, &retry, &err), ZT_OK);
-    CHECK_INT("twice", zt_store_delivery_settle(w.store, d, &retry, &err), ZT_E_CONFLICT);
-    CHECK_INT("twice", zt_store_delivery_settle(w.store, d, &done, &err), ZT_E_CONFLICT);
+    CHECK_INT("retry", zt_store_delivery_settle(w.store, d, &retry, &rules, &err), ZT_OK);
+    CHECK_INT("twice", zt_store_delivery_settle(w.store, d, &retry, &rules, &err), ZT_E_CONFLICT);
+    CHECK_INT("twice", zt_store_delivery_settle(w.store, d, &done, &rules, &err), ZT_E_CONFLICT);
     w.now_us += ZT_MINUTE_US - 1;
-    CHECK_INT("early", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err),
-              ZT_E_NOT_FOUND);
+    CHECK_INT("early", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_E_NOT_FOUND);
     w.now_us++;
-    CHECK_INT("due", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err), ZT_OK);
+    CHECK_INT("due", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_OK);
     CHECK_INT("attempt", d->attempt, 2);
 
     w.now_us += LEASE_US; /* its sender died */
-    CHECK_INT("again", zt_store_delivery_claim(w.store, &arena, LEASE_US, &other, &err), ZT_OK);
+    CHECK_INT("again", zt_store_delivery_claim(w.store, &arena, &rules, &other, &err), ZT_OK);
     CHECK_INT("attempt", other->attempt, 3);
-    CHECK_INT("the dead", zt_store_delivery_settle(w.store, d, &done, &err), ZT_E_CONFLICT);
-    CHECK_INT("done", zt_store_delivery_settle(w.store, other, &done, &err), ZT_OK);
+    CHECK_INT("the dead", zt_store_delivery_settle(w.store, d, &done, &rules, &err), ZT_E_CONFLICT);
+    CHECK_INT("done", zt_store_delivery_settle(w.store, other, &done, &rules, &err), ZT_OK);
     w.now_us += ZT_DAY_US;
-    CHECK_INT("over", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err), ZT_E_NOT_FOUND);
+    CHECK_INT("over", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_E_NOT_FOUND);
 
     CHECK_INT("log", zt_store_delivery_of_task(w.store, &arena, "a", &log, &err), ZT_OK);
     CHECK_INT("state", log->state, ZT_DELIVERY_DONE);
@@ -620,16 +625,18 @@ static void gives_up_a_callback(void)
     struct world w;
     struct zt_delivery *d = NULL;
     struct zt_delivery_log *log = NULL;
-    struct zt_delivery_try gone = { ZT_DELIVERY_GIVEN_UP, 410, "gone", 10, 0 };
+    struct zt_delivery_try gone = {
+        .outcome = ZT_DELIVERY_GIVEN_UP, .status = 410, .note = "gone", .took_us = 10
+    };
     int64_t next = 0;
 
     world_init(&w);
     fail_task(&w, "a");
     w.now_us += ZT_SECOND_US;
     fail_task(&w, "b");
-    CHECK_INT("claim", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err), ZT_OK);
+    CHECK_INT("claim", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_OK);
     CHECK_STR("due longest", d->task_id, "a");
-    CHECK_INT("give up", zt_store_delivery_settle(w.store, d, &gone, &err), ZT_OK);
+    CHECK_INT("give up", zt_store_delivery_settle(w.store, d, &gone, &rules, &err), ZT_OK);
     CHECK_INT("log", zt_store_delivery_of_task(w.store, &arena, "a", &log, &err), ZT_OK);
     CHECK_INT("state", log->state, ZT_DELIVERY_GIVEN_UP);
     zt_store_delivery_next_us(w.store, &next, &err);
@@ -695,7 +702,9 @@ static void forgets(void)
 {
     struct world w;
     struct zt_delivery *d = NULL;
-    struct zt_delivery_try done = { ZT_DELIVERY_DONE, 200, "ok", 1, 0 };
+    struct zt_delivery_try done = {
+        .outcome = ZT_DELIVERY_DONE, .status = 200, .note = "ok", .took_us = 1
+    };
     int n = -1;
 
     world_init(&w);
@@ -713,8 +722,8 @@ static void forgets(void)
     CHECK_INT("not with files, not while a callback is owed, not waiting", n, 1);
     CHECK_STR("c is gone", ask(&w, "SELECT group_concat(id) FROM task"), "a,b,e");
     zt_store_files_gone(w.store, "a", &err);
-    CHECK_INT("claim", zt_store_delivery_claim(w.store, &arena, LEASE_US, &d, &err), ZT_OK);
-    CHECK_INT("settle", zt_store_delivery_settle(w.store, d, &done, &err), ZT_OK);
+    CHECK_INT("claim", zt_store_delivery_claim(w.store, &arena, &rules, &d, &err), ZT_OK);
+    CHECK_INT("settle", zt_store_delivery_settle(w.store, d, &done, &rules, &err), ZT_OK);
     CHECK_INT("limit", zt_store_forget(w.store, w.now_us, 1, &n, &err), ZT_OK);
     CHECK_INT("limit", n, 1);
     CHECK_INT("rest", zt_store_forget(w.store, w.now_us, 10, NULL, &err), ZT_OK);
