@@ -210,6 +210,33 @@ const char *const zt_sqlite_schema[] = {
 
     "ALTER TABLE api_key ADD COLUMN webhook_previous TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE api_key ADD COLUMN webhook_previous_until_us INTEGER NOT NULL DEFAULT 0;",
+
+    /*
+     * Uploads (uploads.h). A row without a token was replaced, and waits for the sweep. The sum of a
+     * key is kept beside, so that an upload need not add up thousands of rows.
+     */
+    "CREATE TABLE upload ("
+    " id INTEGER PRIMARY KEY,"
+    " key_id INTEGER NOT NULL,"
+    " path TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " token TEXT NOT NULL,"
+    " sha256 TEXT NOT NULL," /* the blob is named by it */
+    " type TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX upload_name ON upload(key_id, path, name) WHERE token<>'';"
+    "CREATE UNIQUE INDEX upload_token ON upload(token) WHERE token<>'';"
+    "CREATE INDEX upload_sha256 ON upload(sha256);"
+    "CREATE INDEX upload_expires ON upload(expires_us);"
+    "CREATE TABLE upload_total (key_id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;"
+    "CREATE TRIGGER upload_counted_in AFTER INSERT ON upload"
+    " BEGIN INSERT INTO upload_total VALUES (new.key_id, max(new.bytes, 4096))"
+    "  ON CONFLICT (key_id) DO UPDATE SET bytes=bytes+excluded.bytes; END;"
+    "CREATE TRIGGER upload_counted_out AFTER DELETE ON upload"
+    " BEGIN UPDATE upload_total SET bytes=bytes-max(old.bytes, 4096) WHERE key_id=old.key_id; END;",
 };
 
 const int zt_sqlite_schema_version = (int)ZT_COUNT(zt_sqlite_schema);

@@ -289,5 +289,32 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
                                 " AND completed_us<?1 AND NOT EXISTS (SELECT 1 FROM delivery"
                                 "  WHERE task_id=task.id AND delivery.state='pending')"
                                 " ORDER BY completed_us LIMIT ?2)" },
+
+    /* ?1 key, ?2 path, ?3 name, ?4 hash. */
+    [ZT_STMT_UPLOAD_NAMED] = { .sql = "SELECT id, token, sha256=?4 FROM upload WHERE key_id=?1"
+                                      " AND path=?2 AND name=?3 AND token<>''" },
+    [ZT_STMT_UPLOAD_TOTAL] = { .sql = "SELECT bytes FROM upload_total WHERE key_id=?1" },
+    /* ?2 now. What was replaced goes as if its time were over. */
+    [ZT_STMT_UPLOAD_REPLACED] = { .sql = "UPDATE upload SET token='',"
+                                         " expires_us=min(expires_us, ?2) WHERE id=?1" },
+    [ZT_STMT_UPLOAD_ADD] = { .sql = "INSERT INTO upload (key_id, path, name, token, sha256, type,"
+                                    " bytes, created_us, expires_us)"
+                                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)" },
+    [ZT_STMT_UPLOAD_RENEW] = { .sql = "UPDATE upload SET created_us=?2, expires_us=?3"
+                                      " WHERE id=?1" },
+    /* ?2 now. */
+    [ZT_STMT_UPLOAD_FIND] = { .sql = "SELECT key_id, path, name, token, sha256, type, bytes,"
+                                     " created_us, expires_us FROM upload"
+                                     " WHERE token=?1 AND token<>'' AND expires_us>?2" },
+    /* ?1 expired by then, ?2 limit. */
+    [ZT_STMT_UPLOADS_FORGET] = { .sql = "DELETE FROM upload WHERE id IN (SELECT id FROM upload"
+                                        " WHERE expires_us<=?1 ORDER BY expires_us LIMIT ?2)"
+                                        " RETURNING sha256" },
+    /* A hash is found in a task's input wherever it stands: inputs are the API's own affair. */
+    [ZT_STMT_UPLOAD_WANTED] = { .sql = "SELECT EXISTS (SELECT 1 FROM upload WHERE sha256=?1)"
+                                       " OR EXISTS (SELECT 1 FROM task WHERE state='waiting'"
+                                       "  AND instr(input, ?1)>0)"
+                                       " OR EXISTS (SELECT 1 FROM task WHERE " IS_HELD
+                                       "  AND instr(input, ?1)>0)" },
 };
 /* clang-format on */

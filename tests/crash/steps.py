@@ -61,6 +61,10 @@ ELSEWHERE = {
     "store.redeliver_failed.done": "the same",
     "store.webhook_rotate": "the same",
     "store.webhook_rotate.done": "the same",
+    "store.upload_add": "uploads.py",
+    "store.upload_add.done": "the same",
+    "store.uploads_forget": "the same",
+    "store.uploads_forget.done": "the same",
     "file_synced": "files of the command line alone",
     "file_renamed": "the same",
 }

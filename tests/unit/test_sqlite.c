@@ -332,6 +332,12 @@ static void uses_its_indexes(void)
         { ZT_STMT_FILES_OLDEST, "INDEX task_files_age (completed_us<?)" },
         { ZT_STMT_FILES_GONE, "(id=?)" },
         { ZT_STMT_FORGET, "INDEX task_forget (completed_us<?)" },
+        { ZT_STMT_UPLOAD_NAMED, "INDEX upload_name (key_id=? AND path=? AND name=?)" },
+        { ZT_STMT_UPLOAD_FIND, "INDEX upload_token (token=?)" },
+        { ZT_STMT_UPLOADS_FORGET, "INDEX upload_expires (expires_us<?)" },
+        { ZT_STMT_UPLOAD_WANTED, "INDEX upload_sha256 (sha256=?)" },
+        { ZT_STMT_UPLOAD_WANTED, "INDEX task_waiting (state=?)" },
+        { ZT_STMT_UPLOAD_WANTED, "INDEX task_leased" },
     };
     struct world w;
     char before[ZT_COUNT(rows)][512];
