@@ -25,20 +25,27 @@ static void mean_rows(const float *src, float *dst, int width, int height, int r
     }
 }
 
+#define COLUMNS 128 /* whose sums run side by side */
+
+/* dst is not src. */
 static void mean_columns(const float *src, float *dst, int width, int height, int radius)
 {
-    for (int x = 0; x < width; x++) {
-        double sum = 0;
+    for (int x = 0; x < width; x += COLUMNS) {
+        int columns = width - x < COLUMNS ? width - x : COLUMNS;
+        double sum[COLUMNS] = { 0 };
         int first = 0;
         int end = 0;
         for (int y = 0; y < height; y++) {
             int want_first = y - radius > 0 ? y - radius : 0;
             int want_end = y + radius + 1 < height ? y + radius + 1 : height;
-            while (end < want_end)
-                sum += (double)src[(size_t)end++ * (size_t)width + (size_t)x];
-            while (first < want_first)
-                sum -= (double)src[(size_t)first++ * (size_t)width + (size_t)x];
-            dst[(size_t)y * (size_t)width + (size_t)x] = (float)(sum / (end - first));
+            for (; end < want_end; end++)
+                for (int i = 0; i < columns; i++)
+                    sum[i] += (double)src[(size_t)end * (size_t)width + (size_t)(x + i)];
+            for (; first < want_first; first++)
+                for (int i = 0; i < columns; i++)
+                    sum[i] -= (double)src[(size_t)first * (size_t)width + (size_t)(x + i)];
+            for (int i = 0; i < columns; i++)
+                dst[(size_t)y * (size_t)width + (size_t)(x + i)] = (float)(sum[i] / (end - first));
         }
     }
 }

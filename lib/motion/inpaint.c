@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/thread.h"
 
 #define MEMBRANE_LONG 512
 #define PROXY_LONG    320
@@ -60,10 +61,16 @@ static void shrink(const struct plane4 *src, struct plane4 *dst)
     }
 }
 
+/* floor of a position that is at most one sample outside; without a call into the library. */
+static int whole(float v)
+{
+    return (int)(v + 1) - 1;
+}
+
 static void sample(const struct plane4 *p, float x, float y, float *ret)
 {
-    int x0 = (int)floorf(x);
-    int y0 = (int)floorf(y);
+    int x0 = whole(x);
+    int y0 = whole(y);
     float fx = x - (float)x0;
     float fy = y - (float)y0;
 
@@ -119,64 +126,134 @@ static uint8_t to_byte(float v)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v + 0.5F);
 }
 
-/* Known colours of the picture, summed over the cells of a smaller grid. */
-static void gather_known(const struct zt_image *picture, const uint8_t *hole, struct plane4 *grid)
+struct level;
+
+/* One picture being filled: what its phases hand on. */
+struct job {
+    const struct zt_inpaint *what;
+    struct plane4 membrane; /* level 0 of the pyramid */
+    uint8_t *steps;         /* [membrane height][width]: cells from the nearest known one */
+    int reach;              /* in those cells */
+    struct level *level;    /* [LEVELS] */
+    int levels;             /* that could be made */
+    enum zt_code rc;
+    struct zt_err err;
+};
+
+/* Known colours of the picture, summed over the cells of a smaller grid; rows of the grid. */
+static void gather_known(void *user, int first, int end)
 {
-    for (int y = 0; y < picture->height_px; y++) {
-        int gy = (int)((int64_t)y * grid->height / picture->height_px);
-        const uint8_t *p = picture->pixels + (size_t)y * picture->stride;
-        for (int x = 0; x < picture->width_px; x++, p += 3) {
-            if (hole[(size_t)y * (size_t)picture->width_px + (size_t)x])
-                continue;
-            int gx = (int)((int64_t)x * grid->width / picture->width_px);
-            float *g = grid->v + 4 * ((size_t)gy * (size_t)grid->width + (size_t)gx);
-            for (int c = 0; c < 3; c++)
-                g[c] += p[c];
-            g[3] += 1;
+    const struct job *job = user;
+    const struct zt_image *picture = job->what->picture;
+    const struct plane4 *grid = &job->membrane;
+
+    for (int gy = first; gy < end; gy++) {
+        float *cells = grid->v + 4 * (size_t)gy * (size_t)grid->width;
+        int y = (int)(((int64_t)gy * picture->height_px + grid->height - 1) / grid->height);
+        int last =
+            (int)(((int64_t)(gy + 1) * picture->height_px + grid->height - 1) / grid->height);
+        for (; y < last; y++) {
+            const uint8_t *p = picture->pixels + (size_t)y * picture->stride;
+            const uint8_t *hole = job->what->hole + (size_t)y * (size_t)picture->width_px;
+            for (int x = 0; x < picture->width_px; x++, p += 3) {
+                if (hole[x])
+                    continue;
+                float *g = cells + 4 * (size_t)((int64_t)x * grid->width / picture->width_px);
+                for (int c = 0; c < 3; c++)
+                    g[c] += p[c];
+                g[3] += 1;
+            }
         }
+        for (float *g = cells; g < cells + 4 * (size_t)grid->width; g += 4)
+            for (int c = 0; c < 4 && g[3] > 1; c++)
+                g[c] /= g[3];
     }
-    for (size_t i = 0; i < (size_t)grid->width * (size_t)grid->height; i++) {
-        float *g = grid->v + 4 * i;
-        for (int c = 0; c < 4 && g[3] > 1; c++)
-            g[c] /= g[3];
+}
+
+/* Steps from the nearest cell that is not 0, up to 250 (city blocks: two passes are exact). */
+static void distances(uint8_t *steps, int width, int height)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < width * height; i++) {
+            int k = pass == 0 ? i : width * height - 1 - i;
+            int x = k % width;
+            int y = k / width;
+            int before_x = pass == 0 ? x - 1 : x + 1;
+            int before_y = pass == 0 ? y - 1 : y + 1;
+            int best = steps[k];
+            if (before_x >= 0 && before_x < width && steps[y * width + before_x] + 1 < best)
+                best = steps[y * width + before_x] + 1;
+            if (before_y >= 0 && before_y < height && steps[before_y * width + x] + 1 < best)
+                best = steps[before_y * width + x] + 1;
+            steps[k] = (uint8_t)best;
+        }
     }
 }
 
 /* The membrane is smooth: it is made on a grid of MEMBRANE_LONG points and interpolated. */
-static enum zt_code fill_membrane(struct zt_image *picture, const uint8_t *hole, struct zt_err *err)
+static enum zt_code open_membrane(struct job *job, struct zt_err *err)
 {
-    struct plane4 level[32] = { { 0 } };
+    const struct zt_image *picture = job->what->picture;
     int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
     float scale = longest > MEMBRANE_LONG ? (float)MEMBRANE_LONG / (float)longest : 1;
     int width = (int)((float)picture->width_px * scale);
     int height = (int)((float)picture->height_px * scale);
-    int levels = 1;
+    void *steps = NULL;
 
-    width = width > 0 ? width : 1;
-    height = height > 0 ? height : 1;
-    for (int side = width > height ? width : height; side > 1; side = (side + 1) / 2)
-        levels++;
-    enum zt_code rc = plane4_init(&level[0], width, height, err);
-    if (rc == ZT_OK) {
-        gather_known(picture, hole, &level[0]);
-        rc = push_pull(level, levels, err);
+    ZT_TRY(plane4_init(&job->membrane, width > 0 ? width : 1, height > 0 ? height : 1, err));
+    ZT_TRY(zt_try_alloc((size_t)job->membrane.width, (size_t)job->membrane.height, "inpainting",
+                        &steps, err));
+    job->steps = steps;
+    job->reach = (int)((float)job->what->reach_px * scale) + 2;
+    return ZT_OK;
+}
+
+static enum zt_code stretch_membrane(struct job *job, struct zt_err *err)
+{
+    struct plane4 level[32] = { job->membrane };
+    int cells = job->membrane.width * job->membrane.height, known = 0, levels = 1;
+    int side =
+        job->membrane.width > job->membrane.height ? job->membrane.width : job->membrane.height;
+
+    for (int i = 0; i < cells; i++) {
+        job->steps[i] = job->membrane.v[4 * (size_t)i + 3] > 0 ? 0 : 250;
+        known += job->steps[i] == 0;
     }
-    for (int y = 0; rc == ZT_OK && y < picture->height_px; y++) {
-        float gy = ((float)y + 0.5F) * (float)height / (float)picture->height_px - 0.5F;
+    if (known == 0 || job->what->patches) /* all of it: far in it is not worth more than tone */
+        memset(job->steps, 0, (size_t)cells);
+    distances(job->steps, job->membrane.width, job->membrane.height);
+    for (; side > 1; side = (side + 1) / 2)
+        levels++;
+    enum zt_code rc = push_pull(level, levels, err);
+    for (int i = 1; i < levels; i++)
+        free(level[i].v);
+    return rc;
+}
+
+/* Rows of the picture: the membrane, as far into the hole as anybody will look. */
+static void fill_membrane(void *user, int first, int end)
+{
+    const struct job *job = user;
+    const struct zt_image *picture = job->what->picture;
+    const struct plane4 *grid = &job->membrane;
+    float across = (float)grid->width / (float)picture->width_px;
+    float down = (float)grid->height / (float)picture->height_px;
+
+    for (int y = first; y < end; y++) {
+        const uint8_t *hole = job->what->hole + (size_t)y * (size_t)picture->width_px;
+        float gy = ((float)y + 0.5F) * down;
+        const uint8_t *steps = job->steps + (size_t)gy * (size_t)grid->width;
         for (int x = 0; x < picture->width_px; x++) {
+            float gx = ((float)x + 0.5F) * across;
             float colour[4];
-            if (!hole[(size_t)y * (size_t)picture->width_px + (size_t)x])
+            if (!hole[x] || steps[(size_t)gx] > job->reach)
                 continue;
-            sample(&level[0], ((float)x + 0.5F) * (float)width / (float)picture->width_px - 0.5F,
-                   gy, colour);
+            sample(grid, gx - 0.5F, gy - 0.5F, colour);
             uint8_t *p = picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
             for (int c = 0; c < 3; c++)
                 p[c] = to_byte(colour[c]);
         }
     }
-    for (int i = 0; i < levels; i++)
-        free(level[i].v);
-    return rc;
 }
 
 /* ---- patches ------------------------------------------------------------------------------- */
@@ -269,55 +346,42 @@ static void level_from_finer(struct level *l, const struct level *fine)
     }
 }
 
-/* Steps from the nearest known pixel, up to 250 (city blocks: two passes are exact). */
-static void distances(const struct level *l, uint8_t *steps)
+/* 1 where any of the 2 * HALF + 1 values around, `step` apart, is not 0. */
+static void spread(const uint8_t *in, uint8_t *out, int lines, int line_step, int n, int step)
 {
-    for (int pass = 0; pass < 2; pass++) {
-        for (int i = 0; i < l->width * l->height; i++) {
-            int k = pass == 0 ? i : l->width * l->height - 1 - i;
-            int x = k % l->width;
-            int y = k / l->width;
-            int before_x = pass == 0 ? x - 1 : x + 1;
-            int before_y = pass == 0 ? y - 1 : y + 1;
-            int best = l->hole[k] ? (pass == 0 ? 250 : steps[k]) : 0;
-            if (before_x >= 0 && before_x < l->width && steps[at(l, before_x, y)] + 1 < best)
-                best = steps[at(l, before_x, y)] + 1;
-            if (before_y >= 0 && before_y < l->height && steps[at(l, x, before_y)] + 1 < best)
-                best = steps[at(l, x, before_y)] + 1;
-            steps[k] = (uint8_t)best;
+    for (int line = 0; line < lines; line++) {
+        const uint8_t *from = in + (ptrdiff_t)line * line_step;
+        uint8_t *to = out + (ptrdiff_t)line * line_step;
+        int last = -HALF - 1; /* where the last one was */
+        for (int i = 0; i < n + HALF; i++) {
+            if (i < n && from[(ptrdiff_t)i * step])
+                last = i;
+            if (i >= HALF)
+                to[(ptrdiff_t)(i - HALF) * step] = last >= i - 2 * HALF;
         }
     }
 }
 
 static void find_targets(struct level *l, int reach)
 {
-    uint8_t *steps = l->source; /* not needed yet: borrow it */
+    uint8_t *steps = (uint8_t *)(void *)l->cost; /* not needed yet: borrow it */
+    int width = l->width, height = l->height;
 
-    distances(l, steps);
-    for (int y = 0; y < l->height; y++) {
-        for (int x = 0; x < l->width; x++) {
-            bool touches = false;
-            for (int dy = -HALF; dy <= HALF && !touches; dy++) {
-                for (int dx = -HALF; dx <= HALF && !touches; dx++) {
-                    int px = clamp_int(x + dx, 0, l->width - 1);
-                    int py = clamp_int(y + dy, 0, l->height - 1);
-                    touches = l->hole[at(l, px, py)] != 0;
-                }
-            }
-            l->target[at(l, x, y)] = touches && steps[at(l, x, y)] <= reach + HALF;
-        }
-    }
+    for (int i = 0; i < width * height; i++)
+        steps[i] = l->hole[i] ? 250 : 0;
+    distances(steps, width, height);
+    spread(l->hole, l->source, height, width, width, 1);
+    spread(l->source, l->target, width, 1, height, width);
     l->sources_n = 0;
-    for (int y = 0; y < l->height; y++) {
-        for (int x = 0; x < l->width; x++) {
-            bool whole = x >= HALF && y >= HALF && x < l->width - HALF && y < l->height - HALF;
-            for (int dy = -HALF; dy <= HALF && whole; dy++) {
-                for (int dx = -HALF; dx <= HALF && whole; dx++)
-                    whole = !l->hole[at(l, x + dx, y + dy)];
-            }
-            l->source[at(l, x, y)] = whole;
-            if (whole)
-                l->sources[l->sources_n++] = (int)at(l, x, y);
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < width; x++) {
+            size_t i = at(l, x, y);
+            bool touches = l->target[i];
+            l->target[i] = touches && steps[i] <= reach + HALF;
+            l->source[i] =
+                !touches && x >= HALF && y >= HALF && x < width - HALF && y < height - HALF;
+            if (l->source[i])
+                l->sources[l->sources_n++] = (int)i;
         }
     }
 }
@@ -466,100 +530,184 @@ static void solve_level(struct level *l, const struct level *coarse, struct zt_r
     }
 }
 
-/* Full-size pixels along the proxy's matches: four neighbouring matches, weighed by nearness. */
-static void copy_full(struct zt_image *picture, const uint8_t *hole, const struct level *l)
+/* A full-size pixel along the proxy's matches at (px, py): four of them, weighed by nearness. */
+static void copy_pixel(const struct job *job, int x, int y, float px, float py, uint8_t *dst)
 {
+    const struct zt_image *picture = job->what->picture;
+    const struct level *l = &job->level[0];
+    int width = picture->width_px, height = picture->height_px;
+    float sx = (float)width / (float)l->width, sy = (float)height / (float)l->height;
+    float sum[3] = { 0, 0, 0 };
+    float weight = 0;
+
+    for (int k = 0; k < 4; k++) {
+        int cx = whole(px) + (k & 1);
+        int cy = whole(py) + (k >> 1);
+        if (cx < 0 || cy < 0 || cx >= l->width || cy >= l->height || !l->target[at(l, cx, cy)])
+            continue;
+        const int16_t *m = l->match + 2 * at(l, cx, cy);
+        int fx = x + (int)lrintf((float)(m[0] - cx) * sx);
+        int fy = y + (int)lrintf((float)(m[1] - cy) * sy);
+        if (fx < 0 || fy < 0 || fx >= width || fy >= height ||
+            job->what->hole[(size_t)fy * (size_t)width + (size_t)fx])
+            continue;
+        float w = (1 - fabsf(px - (float)cx)) * (1 - fabsf(py - (float)cy));
+        const uint8_t *p = picture->pixels + (size_t)fy * picture->stride + 3 * (size_t)fx;
+        for (int c = 0; c < 3; c++)
+            sum[c] += w * (float)p[c];
+        weight += w;
+    }
+    for (int c = 0; c < 3 && weight > 0.25F; c++)
+        dst[c] = to_byte(sum[c] / weight);
+}
+
+/* Rows of the picture, where there are matches. */
+static void copy_full(void *user, int first, int end)
+{
+    const struct job *job = user;
+    const struct zt_image *picture = job->what->picture;
+    const struct level *l = &job->level[0];
     int width = picture->width_px;
     float sx = (float)width / (float)l->width;
     float sy = (float)picture->height_px / (float)l->height;
 
-    for (int y = 0; y < picture->height_px; y++) {
+    for (int y = first; y < end; y++) {
+        const uint8_t *hole = job->what->hole + (size_t)y * (size_t)width;
+        uint8_t *row = picture->pixels + (size_t)y * picture->stride;
+        float py = ((float)y + 0.5F) / sy - 0.5F;
+        int top = whole(py);
+        int bottom = top + 1 < l->height ? top + 1 : top;
+        top = top < 0 ? bottom : top;
+        const uint8_t *upper = l->target + at(l, 0, top), *lower = l->target + at(l, 0, bottom);
         for (int x = 0; x < width; x++) {
-            float sum[3] = { 0, 0, 0 };
-            float weight = 0;
-            if (!hole[(size_t)y * (size_t)width + (size_t)x])
-                continue;
             float px = ((float)x + 0.5F) / sx - 0.5F;
-            float py = ((float)y + 0.5F) / sy - 0.5F;
-            for (int k = 0; k < 4; k++) {
-                int cx = (int)floorf(px) + (k & 1);
-                int cy = (int)floorf(py) + (k >> 1);
-                if (cx < 0 || cy < 0 || cx >= l->width || cy >= l->height ||
-                    !l->target[at(l, cx, cy)])
-                    continue;
-                const int16_t *m = l->match + 2 * at(l, cx, cy);
-                int fx = x + (int)lrintf((float)(m[0] - cx) * sx);
-                int fy = y + (int)lrintf((float)(m[1] - cy) * sy);
-                if (fx < 0 || fy < 0 || fx >= width || fy >= picture->height_px ||
-                    hole[(size_t)fy * (size_t)width + (size_t)fx])
-                    continue;
-                float w = (1 - fabsf(px - (float)cx)) * (1 - fabsf(py - (float)cy));
-                const uint8_t *p = picture->pixels + (size_t)fy * picture->stride + 3 * (size_t)fx;
-                for (int c = 0; c < 3; c++)
-                    sum[c] += w * (float)p[c];
-                weight += w;
-            }
-            uint8_t *p = picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
-            for (int c = 0; c < 3 && weight > 0.25F; c++)
-                p[c] = to_byte(sum[c] / weight);
+            int left = whole(px);
+            int right = left + 1 < l->width ? left + 1 : left;
+            left = left < 0 ? right : left;
+            if (hole[x] && (upper[left] | upper[right] | lower[left] | lower[right]) != 0)
+                copy_pixel(job, x, y, px, py, row + 3 * (size_t)x);
         }
     }
 }
 
-static enum zt_code fill_patches(struct zt_image *picture, const uint8_t *hole, int reach_px,
-                                 struct level *level, struct zt_err *err)
+static enum zt_code find_patches(struct job *job, struct zt_err *err)
 {
+    const struct zt_image *picture = job->what->picture;
     int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
     float scale = longest > PROXY_LONG ? (float)PROXY_LONG / (float)longest : 1;
     int width = (int)((float)picture->width_px * scale);
     int height = (int)((float)picture->height_px * scale);
-    int reach = (int)((float)reach_px * scale) + 1;
-    int levels = 0;
+    int reach = (int)((float)job->what->reach_px * scale) + 1;
     struct zt_rng rng;
 
     zt_rng_init(&rng, 1, 1);
-    while (levels < LEVELS && width >= LEAST_SIDE && height >= LEAST_SIDE) {
-        struct level *l = &level[levels];
+    while (job->levels < LEVELS && width >= LEAST_SIDE && height >= LEAST_SIDE) {
+        struct level *l = &job->level[job->levels];
         ZT_TRY(level_init(l, width, height, err));
-        if (levels == 0)
-            level_from_picture(l, picture, hole);
+        if (job->levels == 0)
+            level_from_picture(l, picture, job->what->hole);
         else
-            level_from_finer(l, &level[levels - 1]);
+            level_from_finer(l, &job->level[job->levels - 1]);
         find_targets(l, reach);
         if (l->sources_n < 64) /* too little is known at this size */
             break;
-        levels++;
+        job->levels++;
         width /= 2;
         height /= 2;
         reach = reach / 2 + 1;
     }
-    for (int i = levels - 1; i >= 0; i--)
-        solve_level(&level[i], i + 1 < levels ? &level[i + 1] : NULL, &rng,
+    for (int i = job->levels - 1; i >= 0; i--)
+        solve_level(&job->level[i], i + 1 < job->levels ? &job->level[i + 1] : NULL, &rng,
                     i == 0 ? 1 : FILL_ROUNDS);
-    if (levels > 0)
-        copy_full(picture, hole, &level[0]);
     return ZT_OK;
 }
 
-enum zt_code zt_inpaint(struct zt_image *picture, const uint8_t *hole, int reach_px,
+/* ---- all together -------------------------------------------------------------------------- */
+
+struct jobs {
+    struct job job[ZT_INPAINT_MAX];
+    int n;
+    struct zt_pool *pool;
+};
+
+static void in_rows(const struct jobs *jobs, int n, zt_slice_fn *fn, struct job *job)
+{
+    if (jobs->pool != NULL)
+        zt_pool_for(jobs->pool, n, 16, fn, job);
+    else
+        fn(job, 0, n);
+}
+
+static void stretch_all(void *user, int first, int end)
+{
+    struct jobs *jobs = user;
+
+    for (int i = first; i < end; i++)
+        jobs->job[i].rc = stretch_membrane(&jobs->job[i], &jobs->job[i].err);
+}
+
+static void find_all(void *user, int first, int end)
+{
+    struct jobs *jobs = user;
+
+    for (int i = first; i < end; i++)
+        if (jobs->job[i].what->patches)
+            jobs->job[i].rc = find_patches(&jobs->job[i], &jobs->job[i].err);
+}
+
+/* One phase of all jobs, side by side. */
+static enum zt_code at_once(struct jobs *jobs, zt_slice_fn *fn, struct zt_err *err)
+{
+    if (jobs->pool != NULL)
+        zt_pool_for(jobs->pool, jobs->n, 1, fn, jobs);
+    else
+        fn(jobs, 0, jobs->n);
+    for (int i = 0; i < jobs->n; i++) {
+        if (jobs->job[i].rc != ZT_OK) {
+            if (err != NULL)
+                *err = jobs->job[i].err;
+            return jobs->job[i].rc;
+        }
+    }
+    return ZT_OK;
+}
+
+static enum zt_code run(struct jobs *jobs, struct zt_err *err)
+{
+    for (int i = 0; i < jobs->n; i++) {
+        ZT_TRY(open_membrane(&jobs->job[i], err));
+        in_rows(jobs, jobs->job[i].membrane.height, gather_known, &jobs->job[i]);
+    }
+    ZT_TRY(at_once(jobs, stretch_all, err));
+    for (int i = 0; i < jobs->n; i++)
+        in_rows(jobs, jobs->job[i].what->picture->height_px, fill_membrane, &jobs->job[i]);
+    ZT_TRY(at_once(jobs, find_all, err));
+    for (int i = 0; i < jobs->n; i++)
+        if (jobs->job[i].levels > 0)
+            in_rows(jobs, jobs->job[i].what->picture->height_px, copy_full, &jobs->job[i]);
+    return ZT_OK;
+}
+
+enum zt_code zt_inpaint(const struct zt_inpaint *what, int n, struct zt_pool *pool,
                         struct zt_err *err)
 {
-    struct level level[LEVELS] = { { 0 } };
-    size_t n = (size_t)picture->width_px * (size_t)picture->height_px;
+    struct level level[ZT_INPAINT_MAX][LEVELS] = { { { 0 } } };
+    struct jobs jobs = { .pool = pool };
 
-    zt_assert(reach_px >= 0);
-    if (memchr(hole, 0, n) != NULL && n > 0) {
-        size_t holes = 0;
-        for (size_t i = 0; i < n; i++)
-            holes += hole[i] != 0;
-        if (holes == 0)
-            return ZT_OK;
+    zt_assert(n <= ZT_INPAINT_MAX);
+    for (int i = 0; i < n; i++) {
+        size_t pixels = (size_t)what[i].picture->width_px * (size_t)what[i].picture->height_px;
+        if (memchr(what[i].hole, 1, pixels) == NULL)
+            continue;
+        jobs.job[jobs.n] = (struct job){ .what = &what[i], .level = level[i] };
+        jobs.n++;
     }
-    ZT_TRY(fill_membrane(picture, hole, err));
-    if (reach_px == 0)
-        return ZT_OK;
-    enum zt_code rc = fill_patches(picture, hole, reach_px, level, err);
-    for (int i = 0; i < LEVELS; i++)
-        free(level[i].rgb);
+    enum zt_code rc = run(&jobs, err);
+    for (int i = 0; i < jobs.n; i++) {
+        free(jobs.job[i].membrane.v);
+        free(jobs.job[i].steps);
+        for (int k = 0; k < LEVELS; k++)
+            free(jobs.job[i].level[k].rgb);
+    }
     return rc;
 }

@@ -12,13 +12,22 @@
 
 #include "base/error.h"
 
+struct zt_pool;
+
+#define ZT_INPAINT_MAX 4
+
+struct zt_inpaint {
+    const struct zt_image *picture; /* its pixels are changed where the hole is */
+    const uint8_t *hole; /* [height_px][width_px], no gaps; 1: unknown, to be filled; else 0 */
+    bool patches;        /* patches as far as reach_px from the rim, and the membrane everywhere; */
+    int reach_px;        /* otherwise the membrane alone, as far as that */
+};
+
 /*
- * picture   changed where hole is not 0
- * hole      [height_px][width_px], no gaps; what is under it is not looked at
- * reach_px  how far from the rim of the hole patches are worth their time; 0: the membrane alone
- * ZT_E_NOMEM. A hole that covers everything is filled with grey. Same input, same result.
+ * Fills n pictures, at most ZT_INPAINT_MAX, each by itself; pool may be NULL. ZT_E_NOMEM. A hole
+ * that covers everything is filled with grey. Same input, same result for any number of threads.
  */
-enum zt_code zt_inpaint(struct zt_image *picture, const uint8_t *hole, int reach_px,
+enum zt_code zt_inpaint(const struct zt_inpaint *what, int n, struct zt_pool *pool,
                         struct zt_err *err);
 
 #endif

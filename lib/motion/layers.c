@@ -183,13 +183,13 @@ static void draw_alpha(void *user, int first, int end)
 
     for (int y = first; y < end; y++) {
         float fy = ((float)y + 0.5F) * sy - 0.5F;
-        int y0 = (int)floorf(fy);
+        int y0 = (int)(fy + 1) - 1; /* floor: fy is above -1 */
         int ya = y0 < 0 ? 0 : y0;
         int yb = y0 + 1 < c->matte_height ? y0 + 1 : c->matte_height - 1;
         fy -= (float)y0;
         for (int x = 0; x < width; x++) {
             float fx = ((float)x + 0.5F) * sx - 0.5F;
-            int x0 = (int)floorf(fx);
+            int x0 = (int)(fx + 1) - 1;
             size_t xa = (size_t)(x0 < 0 ? 0 : x0);
             size_t xb = (size_t)(x0 + 1 < c->matte_width ? x0 + 1 : c->matte_width - 1);
             size_t corner[4] = { (size_t)ya * (size_t)c->matte_width + xa,
@@ -273,6 +273,12 @@ static void solve_pixel(const uint8_t *i, const uint8_t *b, uint8_t *alpha, uint
 {
     float least = 0;
 
+    if (*alpha == 255) {
+        memcpy(f, i, 3);
+        return;
+    }
+    if (*alpha == 0 && memcmp(i, b, 3) == 0)
+        return;
     for (int c = 0; c < 3; c++) {
         float need = i[c] > b[c]   ? (float)(i[c] - b[c]) / (float)(255 - b[c])
                      : i[c] < b[c] ? (float)(b[c] - i[c]) / (float)b[c]
@@ -291,19 +297,25 @@ static void solve_pixel(const uint8_t *i, const uint8_t *b, uint8_t *alpha, uint
     }
 }
 
-/*
- * Solves a layer's pixels that nothing in front covers and draws the layer onto `drawn`, which is
- * the composite of the layers behind. cover: alpha of the next layer in front, or NULL.
- */
-static void settle_layer(struct zt_layer *layer, const struct zt_image *picture,
-                         const uint8_t *cover, struct zt_image *drawn)
+struct settling {
+    struct zt_layer *layer;
+    const struct zt_image *picture;
+    const uint8_t *cover;   /* alpha of the next layer in front, or NULL */
+    struct zt_image *drawn; /* the composite of the layers behind */
+};
+
+/* Solves a layer's pixels that nothing in front covers and draws the layer onto `drawn`; rows. */
+static void settle_rows(void *user, int first, int end)
 {
-    for (int y = 0; y < picture->height_px; y++) {
-        uint8_t *alpha = layer->alpha + (size_t)y * (size_t)picture->width_px;
-        const uint8_t *front = cover ? cover + (size_t)y * (size_t)picture->width_px : NULL;
+    const struct settling *s = user;
+    const struct zt_image *picture = s->picture;
+
+    for (int y = first; y < end; y++) {
+        uint8_t *alpha = s->layer->alpha + (size_t)y * (size_t)picture->width_px;
+        const uint8_t *front = s->cover ? s->cover + (size_t)y * (size_t)picture->width_px : NULL;
         const uint8_t *i = picture->pixels + (size_t)y * picture->stride;
-        uint8_t *b = drawn->pixels + (size_t)y * drawn->stride;
-        uint8_t *f = layer->picture.pixels + (size_t)y * layer->picture.stride;
+        uint8_t *b = s->drawn->pixels + (size_t)y * s->drawn->stride;
+        uint8_t *f = s->layer->picture.pixels + (size_t)y * s->layer->picture.stride;
         for (int x = 0; x < picture->width_px; x++, i += 3, b += 3, f += 3) {
             if (front == NULL || front[x] == 0)
                 solve_pixel(i, b, &alpha[x], f);
@@ -379,70 +391,56 @@ static enum zt_code make_alphas(struct cutter *c, const struct zt_depth *depth, 
     return ZT_OK;
 }
 
-struct filler {
-    const struct zt_image *picture;
-    struct zt_layers *layers;
-    uint8_t *holes; /* two maps for each layer */
-    enum zt_code rc[ZT_LAYERS_MAX];
-    struct zt_err err[ZT_LAYERS_MAX];
-};
-
-/* One layer's picture: its colours go on past its own edge, and behind the next layer in front. */
-static enum zt_code fill_layer(struct filler *f, int i, struct zt_err *err)
+/*
+ * Every layer's picture: its colours go on past its own edge, as far as filters take from there,
+ * and then behind the next layer in front, as far as a moving camera can look. holes has a map for
+ * each layer, and one more.
+ */
+static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers, uint8_t *holes,
+                                struct zt_err *err)
 {
-    struct zt_layer *layer = &f->layers->layer[i];
-    int width = f->picture->width_px;
-    int height = f->picture->height_px;
+    int width = c->picture->width_px, height = c->picture->height_px, n = layers->n;
     size_t pixels = (size_t)width * (size_t)height;
-    uint8_t *hole = f->holes + 2 * (size_t)i * pixels;
+    struct zt_inpaint past[ZT_LAYERS_MAX], behind[ZT_LAYERS_MAX];
+    uint8_t *tmp = holes + (size_t)n * pixels;
 
-    ZT_TRY(copy_picture(f->picture, &layer->picture, err));
-    if (layer->alpha != NULL) {
-        mark_hole(layer->alpha, width, height, 128, false, 0, hole, hole + pixels);
-        ZT_TRY(zt_inpaint(&layer->picture, hole, 0, err));
+    for (int i = 0; i < n; i++)
+        ZT_TRY(copy_picture(c->picture, &layers->layer[i].picture, err));
+    for (int i = 1; i < n; i++) {
+        uint8_t *hole = holes + (size_t)i * pixels;
+        mark_hole(layers->layer[i].alpha, width, height, 128, false, 0, hole, tmp);
+        past[i - 1] = (struct zt_inpaint){ &layers->layer[i].picture, hole, false, width / 32 + 8 };
     }
-    if (i + 1 == f->layers->n)
-        return ZT_OK;
-    mark_hole(f->layers->layer[i + 1].alpha, width, height, 8, true, HOLE_GROW_PX, hole,
-              hole + pixels);
-    return zt_inpaint(&layer->picture, hole, width / 8, err);
+    ZT_TRY(zt_inpaint(past, n - 1, c->pool, err));
+    for (int i = 0; i + 1 < n; i++) {
+        uint8_t *hole = holes + (size_t)i * pixels;
+        mark_hole(layers->layer[i + 1].alpha, width, height, 8, true, HOLE_GROW_PX, hole, tmp);
+        behind[i] = (struct zt_inpaint){ &layers->layer[i].picture, hole, true, width / 12 };
+    }
+    return zt_inpaint(behind, n - 1, c->pool, err);
 }
 
-static void fill_slice(void *user, int first, int end)
-{
-    struct filler *f = user;
-
-    for (int i = first; i < end; i++)
-        f->rc[i] = fill_layer(f, i, &f->err[i]);
-}
-
-/* Fills every layer, each by itself, then settles soft edges from far to near. */
+/* Fills every layer, then settles soft edges from far to near. */
 static enum zt_code make_pictures(const struct cutter *c, struct zt_layers *layers,
                                   struct zt_err *err)
 {
     size_t pixels = (size_t)c->picture->width_px * (size_t)c->picture->height_px;
-    struct filler f = { .picture = c->picture, .layers = layers };
     struct zt_image drawn = { 0 };
     void *holes = NULL;
 
-    ZT_TRY(zt_try_alloc(pixels * 2 * (size_t)layers->n, 1, "cutting layers", &holes, err));
-    zt_auto_free uint8_t *owned = holes;
-    f.holes = owned;
-    if (c->pool != NULL)
-        zt_pool_for(c->pool, layers->n, 1, fill_slice, &f);
-    else
-        fill_slice(&f, 0, layers->n);
-    for (int i = 0; i < layers->n; i++) {
-        if (f.rc[i] != ZT_OK) {
-            if (err != NULL)
-                *err = f.err[i];
-            return f.rc[i];
-        }
-    }
+    ZT_TRY(zt_try_alloc(pixels, (size_t)layers->n + 1, "cutting layers", &holes, err));
+    enum zt_code rc = fill_layers(c, layers, holes, err);
+    free(holes);
+    ZT_TRY(rc);
     ZT_TRY(copy_picture(&layers->layer[0].picture, &drawn, err));
-    for (int i = 1; i < layers->n; i++)
-        settle_layer(&layers->layer[i], c->picture,
-                     i + 1 < layers->n ? layers->layer[i + 1].alpha : NULL, &drawn);
+    for (int i = 1; i < layers->n; i++) {
+        struct settling s = { &layers->layer[i], c->picture,
+                              i + 1 < layers->n ? layers->layer[i + 1].alpha : NULL, &drawn };
+        if (c->pool != NULL)
+            zt_pool_for(c->pool, c->picture->height_px, 16, settle_rows, &s);
+        else
+            settle_rows(&s, 0, c->picture->height_px);
+    }
     zt_image_clear(&drawn);
     return ZT_OK;
 }

@@ -17,7 +17,7 @@ struct zt_pool;
 
 struct zt_layer {
     struct zt_image picture; /* the size of the picture that was cut; filled in everywhere that */
-                             /* its alpha or a move of up to an eighth of the width can show it */
+                             /* its alpha or a move of up to a twelfth of the width can show it */
     uint8_t *alpha;          /* [height_px][width_px], no gaps; NULL: opaque everywhere */
     struct zt_depth depth;   /* smooth over the whole grid, beyond the layer's edge too */
 };

@@ -228,8 +228,9 @@ static void continues_texture(void)
         memset(hole + y * W + 200, 1, 50);
     for (size_t i = 0; i < (size_t)W * H * 3; i++)
         patches.pixels[i] = membrane.pixels[i] = hole[i / 3] ? 255 : truth.pixels[i];
-    CHECK_INT("membrane", zt_inpaint(&membrane, hole, 0, &err), ZT_OK);
-    CHECK_INT("patches", zt_inpaint(&patches, hole, 60, &err), ZT_OK);
+    const struct zt_inpaint both[2] = { { &membrane, hole, false, 60 },
+                                        { &patches, hole, true, 60 } };
+    CHECK_INT("filled", zt_inpaint(both, 2, NULL, &err), ZT_OK);
     double without = error_in_hole(&membrane, &truth, hole);
     double with = error_in_hole(&patches, &truth, hole);
     CHECK_BELOW("membrane keeps the tone", without, 800);
@@ -238,7 +239,7 @@ static void continues_texture(void)
         changed += !hole[i / 3] && patches.pixels[i] != truth.pixels[i];
     CHECK_INT("nothing else changes", changed, 0);
     memset(hole, 1, (size_t)W * H);
-    CHECK_INT("nothing known", zt_inpaint(&patches, hole, 60, &err), ZT_OK);
+    CHECK_INT("nothing known", zt_inpaint(&both[1], 1, NULL, &err), ZT_OK);
     CHECK_INT("grey", patches.pixels[W * 3 * 7], 128);
     free(hole);
     free(truth.pixels);
