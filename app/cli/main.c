@@ -1,4 +1,4 @@
-/* main.c - the table of commands, help, and what all commands share. */
+/* main.c - the table of commands, and what all commands share. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/help.h"
 #include "service/sandbox.h"
 
-static const struct zt_command *const commands[] = {
+const struct zt_command *const zt_commands[] = {
     &zt_command_serve, &zt_command_worker,  &zt_command_generate, &zt_command_keys,
-    &zt_command_tasks, &zt_command_explain, &zt_command_version,
+    &zt_command_tasks, &zt_command_explain, &zt_command_health,   &zt_command_version,
 };
+const size_t zt_commands_n = ZT_COUNT(zt_commands);
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
@@ -54,77 +56,6 @@ int zt_command_misused(const char *command, const struct zt_err *err)
     return err->code == ZT_E_NOT_FOUND ? ZT_EXIT_NOT_FOUND : ZT_EXIT_USAGE;
 }
 
-/* ---- help ---------------------------------------------------------------------------------- */
-
-static void put_exit_statuses(FILE *out)
-{
-    fputs("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 the image or prompt cannot be used,\n"
-          "4 no such file, task or key, 5 disk or network, 130 stopped by a signal.\n",
-          out);
-}
-
-static void put_help(FILE *out)
-{
-    fputs("zoetrope turns a still image and a prompt into a video.\n\nUsage: zoetrope COMMAND ...\n"
-          "\nCommands:\n",
-          out);
-    for (size_t i = 0; i < ZT_COUNT(commands); i++)
-        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("  help       this text; help COMMAND; help settings prints them all as Markdown\n"
-          "\nExamples:\n"
-          "  zoetrope generate photo.jpg \"slow push in, fog drifts\" -o out.mp4\n"
-          "  zoetrope serve\n",
-          out);
-    put_exit_statuses(out);
-}
-
-static void put_command_help(FILE *out, const struct zt_command *c)
-{
-    fprintf(out, "zoetrope %s: %s\n\nUsage: zoetrope %s%s%s [FLAGS]\n\n%s", c->name, c->summary,
-            c->name, *c->words ? " " : "", c->words, c->about);
-    zt_settings_help(out, c->bit, &c->options);
-    put_exit_statuses(out);
-}
-
-static const struct zt_command *find(const char *name)
-{
-    for (size_t i = 0; i < ZT_COUNT(commands); i++) {
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    }
-    return NULL;
-}
-
-static int unknown_command(const char *name)
-{
-    const char *names[ZT_COUNT(commands) + 1];
-
-    for (size_t i = 0; i < ZT_COUNT(commands); i++)
-        names[i] = commands[i]->name;
-    names[ZT_COUNT(commands)] = "help";
-    const char *near = zt_nearest(name, names, ZT_COUNT(names));
-    fprintf(stderr, "zoetrope: unknown command '%.60s'%s%s%s\nTry: zoetrope --help\n", name,
-            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-    return ZT_EXIT_USAGE;
-}
-
-static int help(int argc, char **argv)
-{
-    if (argc == 0) {
-        put_help(stdout);
-        return ZT_EXIT_OK;
-    }
-    if (strcmp(argv[0], "settings") == 0) {
-        zt_settings_markdown(stdout);
-        return ZT_EXIT_OK;
-    }
-    const struct zt_command *c = find(argv[0]);
-    if (c == NULL)
-        return unknown_command(argv[0]);
-    put_command_help(stdout, c);
-    return ZT_EXIT_OK;
-}
-
 /* ---- running ------------------------------------------------------------------------------- */
 
 static bool asks_for_help(int argc, char **argv)
@@ -142,7 +73,7 @@ static int run(const struct zt_command *c, int argc, char **argv)
     struct zt_err err = { 0 };
 
     if (asks_for_help(argc, argv)) {
-        put_command_help(stdout, c);
+        zt_help_command(stdout, c);
         return ZT_EXIT_OK;
     }
     args.own = zt_calloc_or_die(1, c->own_bytes + 1);
@@ -168,19 +99,19 @@ int main(int argc, char **argv)
 {
     zt_sandbox_enter(argc, argv);
     if (argc < 2) {
-        put_help(stderr);
+        zt_help_all(stderr);
         return ZT_EXIT_USAGE;
     }
     const char *name = argv[1];
     int status;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
-        status = help(argc - 2, argv + 2);
+        status = zt_help(argc - 2, argv + 2);
     else if (strcmp(name, "--version") == 0)
         status = run(&zt_command_version, 0, NULL);
-    else if (find(name) != NULL)
-        status = run(find(name), argc - 2, argv + 2);
+    else if (zt_command_find(name) != NULL)
+        status = run(zt_command_find(name), argc - 2, argv + 2);
     else
-        status = unknown_command(name);
+        status = zt_help_unknown(name);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fputs("zoetrope: standard output could not be written\n", stderr);
         return status == ZT_EXIT_OK ? ZT_EXIT_IO : status;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/notify.h"
 
 static void on_ready(void *user, const struct zt_serve_ready *ready)
 {
@@ -23,6 +24,7 @@ static void on_ready(void *user, const struct zt_serve_ready *ready)
     }
     printf("zoetrope %s listening on %s\n", ZT_VERSION, ready->url);
     fflush(stdout);
+    zt_notify("READY=1");
 }
 
 static int run(struct zt_args *args)

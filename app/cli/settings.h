@@ -30,6 +30,7 @@ enum {
     ZT_FOR_WORKER = 1 << 1,
     ZT_FOR_GENERATE = 1 << 2,
     ZT_FOR_STORE = 1 << 3,   /* keys, tasks */
+    ZT_FOR_HEALTH = 1 << 14, /* health */
     ZT_FOR_HIDDEN = 1 << 15, /* between the program's own processes; in no help */
 };
 

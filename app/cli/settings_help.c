@@ -8,7 +8,7 @@
 #define TEXT_COLUMN 30
 #define WIDTH       96
 
-static const char *placeholder(const struct zt_setting *row, char dst[64])
+const char *zt_setting_placeholder(const struct zt_setting *row, char dst[64])
 {
     size_t n = 0;
 
@@ -65,7 +65,7 @@ static void put_wrapped(FILE *out, const char *text, size_t at)
 static void put_row(FILE *out, const struct zt_setting *row)
 {
     char words[64] = "", left[128], text[512];
-    const char *value = placeholder(row, words);
+    const char *value = zt_setting_placeholder(row, words);
     char letter[8] = "    ";
 
     if (row->letter != '\0')
@@ -98,14 +98,14 @@ void zt_settings_help(FILE *out, unsigned command, const struct zt_options *opti
     }
 }
 
-static void put_env(FILE *out, const char *name)
+void zt_setting_put_env(FILE *out, const char *name)
 {
     fputs("ZOETROPE_", out);
     for (; *name != '\0'; name++)
         fputc(*name == '-' ? '_' : *name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name, out);
 }
 
-static void put_commands(FILE *out, unsigned commands)
+void zt_setting_put_commands(FILE *out, unsigned commands)
 {
     static const struct {
         unsigned bit;
@@ -113,7 +113,8 @@ static void put_commands(FILE *out, unsigned commands)
     } names[] = { { ZT_FOR_SERVE, "serve" },
                   { ZT_FOR_WORKER, "worker" },
                   { ZT_FOR_GENERATE, "generate" },
-                  { ZT_FOR_STORE, "keys, tasks" } };
+                  { ZT_FOR_STORE, "keys, tasks" },
+                  { ZT_FOR_HEALTH, "health" } };
     const char *glue = "";
 
     for (size_t i = 0; i < ZT_COUNT(names); i++) {
@@ -143,16 +144,16 @@ void zt_settings_markdown(FILE *out)
         char words[64] = "";
         if ((row->commands & ZT_FOR_HIDDEN) != 0)
             continue;
-        const char *value = placeholder(row, words);
+        const char *value = zt_setting_placeholder(row, words);
         fprintf(out, "| `--%s%s", row->name, *value ? "=" : "");
         for (const char *p = value; *p != '\0'; p++)
             fprintf(out, *p == '|' ? "\\%c" : "%c", *p);
         fputs("` | `", out);
-        put_env(out, row->name);
+        zt_setting_put_env(out, row->name);
         bool empty = row->fallback == NULL || *row->fallback == '\0';
         fprintf(out, "` | %s%s%s | ", empty ? "" : "`", empty ? "" : row->fallback,
                 empty ? "" : "`");
-        put_commands(out, row->commands);
+        zt_setting_put_commands(out, row->commands);
         fprintf(out, " | %s |\n", row->help);
     }
 }

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 
 #define AT(member) offsetof(struct zt_config, member)
-#define ALL        (ZT_FOR_SERVE | ZT_FOR_WORKER | ZT_FOR_GENERATE | ZT_FOR_STORE)
+#define ALL        (ZT_FOR_SERVE | ZT_FOR_WORKER | ZT_FOR_GENERATE | ZT_FOR_STORE | ZT_FOR_HEALTH)
 #define WORK       (ZT_FOR_SERVE | ZT_FOR_WORKER)
 #define MAKE       (WORK | ZT_FOR_GENERATE)
 #define SECONDS(n) ((n)*ZT_SECOND_US)
@@ -28,7 +28,7 @@ const struct zt_setting zt_settings_table[] = {
       .help = "where tasks, keys and files are kept; default: $XDG_DATA_HOME/zoetrope, or "
               "~/.local/share/zoetrope" },
     { .name = "listen", .kind = ZT_KIND_TEXT, .at = AT(listen), .fallback = "127.0.0.1:8080",
-      .value = "ADDRESS:PORT", .commands = ZT_FOR_SERVE,
+      .value = "ADDRESS:PORT", .commands = ZT_FOR_SERVE | ZT_FOR_HEALTH,
       .help = "address to serve on; [::1]:8080 for IPv6; port 0 takes any free one" },
     { .name = "public-url", .kind = ZT_KIND_TEXT, .at = AT(public_url), .fallback = "",
       .value = "URL", .commands = ZT_FOR_SERVE,

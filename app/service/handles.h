@@ -4,9 +4,11 @@
 
 #include "base/auto.h"
 #include "base/stop.h"
+#include "net/client.h"
 #include "net/guard.h"
 #include "store/store.h"
 
+ZT_AUTO(struct zt_client, client, zt_client_free)
 ZT_AUTO(struct zt_engine, engine, zt_engine_close)
 ZT_AUTO(struct zt_guard, guard, zt_guard_free)
 ZT_AUTO(struct zt_stop, stop, zt_stop_free)

@@ -27,7 +27,7 @@ import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-COMMANDS = ["serve", "worker", "generate", "keys", "tasks", "explain", "version"]
+COMMANDS = ["serve", "worker", "generate", "keys", "tasks", "explain", "health", "version"]
 QUICK = ["--resolution=480p", "--duration=2", "--preset=ultrafast"]
 
 # name, arguments, exit status, patterns on stdout, patterns on stderr
@@ -36,6 +36,15 @@ CASES = [
     ("help", ["--help"], 0, [r"Usage: zoetrope COMMAND", r"generate +make a video", r"Exit status: 0 done"], []),
     ("-h", ["-h"], 0, [r"Commands:"], []),
     ("help of nothing known", ["help", "nope"], 2, [], [r"unknown command 'nope'"]),
+    ("help of settings", ["help", "settings"], 0, [r"^# Settings"], []),
+    ("manual pages there are", ["help", "man"], 0, [r"^zoetrope\.1\n", r"zoetrope-serve\.1\n", r"zoetrope\.conf\.5\n$"], []),
+    ("a manual page", ["help", "man", "zoetrope-keys.1"], 0, [r"\.Nm zoetrope-keys\n", r"\.It Cm revoke\n"], []),
+    ("no such manual page", ["help", "man", "zoetrope.7"], 4, [], [r"no manual page 'zoetrope\.7'"]),
+    ("completion", ["help", "completion", "bash"], 0, [r"complete -F _zoetrope zoetrope\n$"], []),
+    ("completion for another shell", ["help", "completion", "tcsh"], 2, [], [r"bash, zsh, fish"]),
+    ("health of nobody", ["health", "--listen=127.0.0.1:9"], 5, [], [r"http://127\.0\.0\.1:9/readyz: "]),
+    ("health of any port", ["health", "--listen=127.0.0.1:0"], 2, [], [r"name it with --url"]),
+    ("health of no address", ["health", "--url=here"], 3, [], [r"here"]),
     ("version", ["version"], 0, [r"^zoetrope \d+\.\d+\.\d+$", r"engines:\n  motion ", r"libsqlite3"], []),
     ("--version", ["--version"], 0, [r"^zoetrope \d"], []),
     ("unknown command", ["serv"], 2, [], [r"unknown command 'serv'; did you mean serve\?"]),
