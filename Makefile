@@ -42,10 +42,21 @@ fuzz: ## run every fuzz target for SECONDS (60)
 docs: build ## regenerate docs/SETTINGS.md from the program's table
 	@tools/docs $(PROGRAM)
 
-install: build ## into PREFIX (/usr/local), under DESTDIR
-	@cmake --install $(BUILD) --prefix $(PREFIX)
+install: setup ## into PREFIX (/usr/local), under DESTDIR
+	@cmake --preset release >/dev/null
+	@packaging/install $(BUILD) $(PREFIX)
+
+uninstall: ## what `make install` put there, under the same DESTDIR
+	@packaging/uninstall $(BUILD)
+
+dist: ## build/zoetrope-VERSION.tar.gz of the last commit
+	@packaging/dist
+
+deb: setup ## Debian packages of the last commit, in build/deb
+	@tools/setup --package
+	@packaging/deb
 
 clean: ## remove what was built
 	rm -rf build
 
-.PHONY: help setup build run test bench lint fuzz docs install clean
+.PHONY: help setup build run test bench lint fuzz docs install uninstall dist deb clean

@@ -48,6 +48,8 @@ STAGES = [
     ("fuzz", 2, False, f"every fuzz target for {FUZZ_SECONDS} s, clang with ASan and UBSan",
      [["tools/build", "fuzz"], ["tests/fuzz/run", FUZZ_SECONDS]]),
     ("lint", 2, False, "clang-format, clang-tidy, cppcheck", [["tools/lint"]]),
+    ("package", 2, False, "tarball, packages, manual pages, completions, unit, Dockerfile",
+     [[PY, "tests/package/run.py"]]),
     ("first-run", 1, False, "the README's first command in an empty clone", [["tests/first-run"]]),
 ]
 
