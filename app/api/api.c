@@ -20,6 +20,8 @@ static const struct zt_route routes[] = {
     { "POST", "/api/v1/jobs/createTask", ZT_KIE_BODY_MAX, true, zt_api_create,
       zt_api_admit_create },
     { "GET",  "/api/v1/jobs/recordInfo", 0, false, zt_api_record,  NULL },
+    { "POST", "/api/v1/jobs/cancelTask", ZT_CANCEL_BODY_MAX, true, zt_api_cancel,
+      zt_api_admit_json },
     { "GET",  ZT_FILES_ROUTE,            0, false, zt_api_file,    NULL },
     { "GET",  "/openapi.json",           0, false, zt_api_openapi, NULL },
     { "GET",  "/healthz",                0, false, zt_api_healthz, NULL },

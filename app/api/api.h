@@ -26,6 +26,7 @@ struct zt_api_options {
     int64_t rate_window_us;
     int64_t max_waiting;         /* tasks waiting over all keys; past it 429; 0: no limit */
     void (*created)(void *user); /* a task was added: wake a worker; may be NULL */
+    void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */
     void *user;
 };
 

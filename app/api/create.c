@@ -7,7 +7,6 @@
  */
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 #include "api/inside.h"
 #include "api/kie.h"
@@ -33,14 +32,6 @@ struct creation {
 
 /* ---- before the body ----------------------------------------------------------------------- */
 
-static bool is_json(const char *type)
-{
-    static const char json[] = "application/json";
-
-    return strncasecmp(type, json, sizeof(json) - 1) == 0 &&
-           strchr("; \t", type[sizeof(json) - 1]) != NULL; /* the end, too */
-}
-
 void zt_api_admit_create(struct zt_http_req *req, void *user)
 {
     struct zt_api *api = user;
@@ -54,14 +45,7 @@ void zt_api_admit_create(struct zt_http_req *req, void *user)
         zt_api_reply_later(api, req, wait_us, TOO_OFTEN);
         return;
     }
-    const char *type = zt_http_header(req, "Content-Type");
-    if (type != NULL && !is_json(type)) {
-        char text[160];
-        char shown[80];
-        zt_format(text, sizeof(text), "Content-Type must be application/json, not %s",
-                  zt_log_quote(type, shown, sizeof(shown)));
-        zt_api_reply(api, req, 415, text, NULL);
-    }
+    zt_api_check_json(api, req);
 }
 
 /* Renews the count of waiting tasks when it is old; one thread does, the others go on with it. */

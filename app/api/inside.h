@@ -102,6 +102,25 @@ void zt_api_healthz(struct zt_http_req *req, void *user);
 void zt_api_readyz(struct zt_http_req *req, void *user);
 void zt_api_openapi(struct zt_http_req *req, void *user);
 
+/* ---- cancelling ---------------------------------------------------------------------------- */
+
+/* Admits a POST with a key that may be used and a body that says it is JSON; answers others. */
+void zt_api_admit_json(struct zt_http_req *req, void *user);
+/* The half of it after the key: 415 and false for a body that says it is something else. */
+bool zt_api_check_json(struct zt_api *api, struct zt_http_req *req);
+
+#define ZT_CANCEL_BODY_MAX 4096
+void zt_api_cancel(struct zt_http_req *req, void *user);
+
+/*
+ * Cancels a task behind the batch, whoever asks; key_id 0: whoever's it is. done (may be NULL) is
+ * called on the batch's thread as zt_batch_done_fn says, with the errors of zt_store_task_cancel;
+ * workers have been told then. id and reason are copied. ZT_E_LIMIT: not queued, done not called.
+ */
+enum zt_code zt_api_cancel_task(struct zt_api *api, const char *id, int64_t key_id,
+                                const char *reason, zt_batch_done_fn *done, void *user,
+                                struct zt_err *err);
+
 /* ---- results ------------------------------------------------------------------------------- */
 
 #define ZT_FILES_ROUTE   "/files/{token}/{name}"

@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "service/data.h"
 #include "service/handles.h"
-#include "store/store.h"
+#include "store/queue.h"
 
 struct own {
     bool json;
@@ -154,28 +154,63 @@ static int show(struct zt_args *args, struct zt_store *store)
     return ZT_EXIT_OK;
 }
 
+/* A worker that has the task notices by itself, whether a server runs or not. */
+static int cancel(struct zt_args *args, struct zt_store *store)
+{
+    const char *id = args->word[1];
+    struct zt_err err = { 0 };
+
+    enum zt_code rc = zt_store_task_cancel(store, id, 0, "cancelled by the operator", NULL, &err);
+    if (rc == ZT_E_NOT_FOUND)
+        zt_fail(&err, rc, "there is no task %.80s", id);
+    if (rc != ZT_OK)
+        return zt_command_failed("tasks cancel", &err);
+    printf("cancelled %s\n", id);
+    return ZT_EXIT_OK;
+}
+
+static const struct action {
+    const char *name;
+    int (*run)(struct zt_args *args, struct zt_store *store);
+    bool names_task, writes;
+} actions[] = {
+    { "list", list, false, false },
+    { "show", show, true, false },
+    { "cancel", cancel, true, true },
+};
+
+static const struct action *find_action(const char *name)
+{
+    for (size_t i = 0; i < ZT_COUNT(actions); i++) {
+        if (strcmp(name, actions[i].name) == 0)
+            return &actions[i];
+    }
+    return NULL;
+}
+
 static int run(struct zt_args *args)
 {
-    bool shows = strcmp(args->word[0], "show") == 0;
+    const struct action *action = find_action(args->word[0]);
     struct zt_err err = { 0 };
     struct zt_data data;
     zt_auto(store) struct zt_store *store = NULL;
 
-    if (!shows && strcmp(args->word[0], "list") != 0)
-        zt_fail(&err, ZT_E_INVALID, "the action must be list or show, not '%.40s'", args->word[0]);
-    else if (shows && args->n < 2)
-        zt_fail(&err, ZT_E_INVALID, "which task? zoetrope tasks show ID");
-    else if (!shows && args->n > 1)
+    if (action == NULL)
+        zt_fail(&err, ZT_E_INVALID, "the action must be list, show or cancel, not '%.40s'",
+                args->word[0]);
+    else if (action->names_task && args->n < 2)
+        zt_fail(&err, ZT_E_INVALID, "which task? zoetrope tasks %s ID", action->name);
+    else if (!action->names_task && args->n > 1)
         zt_fail(&err, ZT_E_INVALID, "'%.60s' is one word too many", args->word[1]);
     if (err.code != ZT_OK)
         return zt_command_misused("tasks", &err);
     enum zt_code rc = zt_data_find(args->config.data, false, &data, &err);
+    const struct zt_store_options options = { .path = data.store, .read_only = !action->writes };
     if (rc == ZT_OK)
-        rc = zt_store_open(&(struct zt_store_options){ .path = data.store, .read_only = true },
-                           &store, &err);
+        rc = zt_store_open(&options, &store, &err);
     if (rc != ZT_OK)
         return zt_command_failed("tasks", &err);
-    return shows ? show(args, store) : list(args, store);
+    return action->run(args, store);
 }
 
 #define AT(member) offsetof(struct own, member)
@@ -192,9 +227,9 @@ static const struct zt_setting rows[] = {
 
 const struct zt_command zt_command_tasks = {
     .name = "tasks",
-    .words = "list|show [ID]",
-    .summary = "look at the tasks of a data folder",
-    .about = "Works beside a running server, and changes nothing.\n"
+    .words = "list|show|cancel [ID]",
+    .summary = "look at the tasks of a data folder, or cancel one",
+    .about = "Works beside a running server. list and show change nothing.\n"
              "\nExamples:\n"
              "  zoetrope tasks list --state=fail\n"
              "  zoetrope tasks show task_bytedance_1765186743319... --json\n",

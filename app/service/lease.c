@@ -15,16 +15,20 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "store/queue.h"
 
-#define RECORD_US       ZT_SECOND_US /* between two records of changed progress */
+#define RECORD_US       ZT_SECOND_US     /* between two records of changed progress */
+#define LOOK_US         (250 * ZT_MS_US) /* between two looks whether the lease still stands */
 #define WORKER_NAME_MAX 128
 
 struct zt_keeper {
     pthread_t thread;
-    struct zt_store *store; /* the thread's, once it runs */
-    struct zt_stop *stop;   /* ends the thread; woken when there is something to hold */
+    struct zt_store *store;  /* the thread's, once it runs */
+    struct zt_stop *stop;    /* ends the thread; woken when there is something to hold */
+    struct zt_stop *give_up; /* the worker's */
     int64_t lease_us, renew_us;
     atomic_bool lost;
+    atomic_bool check;     /* look at once */
     pthread_mutex_t mutex; /* guards all below */
     bool holds;
     uint64_t number; /* of the lease, to tell the next one from this one */
@@ -32,11 +36,11 @@ struct zt_keeper {
     char worker[WORKER_NAME_MAX];
     int attempt;
     struct zt_progress progress;
-    bool progressed;    /* since the last record */
-    int64_t renewed_us; /* monotonic */
+    bool progressed;               /* since the last record */
+    int64_t renewed_us, looked_us; /* monotonic */
 };
 
-/* A lease as it was when looked at, to renew without the mutex. */
+/* A lease as it was when looked at, to renew or to check without the mutex. */
 struct held {
     uint64_t number;
     char task_id[ZT_TASK_ID_MAX + 1];
@@ -45,43 +49,82 @@ struct held {
     struct zt_progress progress;
 };
 
-/* Copies what is due for renewal; otherwise false and when to look again. */
-static bool look(struct zt_keeper *k, struct held *ret, int64_t *ret_wait_us)
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+enum due { NOTHING, RENEW, CHECK };
+
+/* What is due, with a copy of the lease it is due for; NOTHING: and when to ask again. */
+static enum due find_due(struct zt_keeper *k, struct held *ret, int64_t *ret_wait_us)
 {
     zt_locked(&k->mutex);
+    bool told = atomic_exchange(&k->check, false);
     if (!k->holds) {
         *ret_wait_us = ZT_HOUR_US; /* woken by hold */
-        return false;
+        return NOTHING;
     }
-    int64_t age_us = zt_now_mono_us() - k->renewed_us;
-    int64_t due_us = k->progressed && RECORD_US < k->renew_us ? RECORD_US : k->renew_us;
-    if (age_us < due_us) {
-        int64_t wait_us = due_us - age_us; /* progress may come meanwhile: look again for it */
-        *ret_wait_us = wait_us < RECORD_US / 4 ? wait_us : RECORD_US / 4;
-        return false;
+    int64_t now_us = zt_now_mono_us();
+    int64_t due_us = k->progressed ? least(RECORD_US, k->renew_us) : k->renew_us;
+    int64_t renew_in_us = k->renewed_us + due_us - now_us;
+    int64_t look_in_us = k->looked_us + LOOK_US - now_us;
+    if (!told && renew_in_us > 0 && look_in_us > 0) {
+        *ret_wait_us = least(renew_in_us, look_in_us);
+        return NOTHING;
     }
-    k->progressed = false;
     ret->number = k->number;
     ret->attempt = k->attempt;
     ret->progress = k->progress;
     memcpy(ret->task_id, k->task_id, sizeof(ret->task_id));
     memcpy(ret->worker, k->worker, sizeof(ret->worker));
-    return true;
+    k->looked_us = now_us;
+    if (renew_in_us > 0)
+        return CHECK;
+    k->progressed = false;
+    return RENEW;
 }
 
-/* Writes down how a renewal went, if the lease is still the one that was renewed. */
-static bool note(struct zt_keeper *k, const struct held *held, enum zt_code rc)
+/* Writes down how a renewal or a check went, if the lease is still the one that was meant. */
+static bool note(struct zt_keeper *k, const struct held *held, enum due due, enum zt_code rc)
 {
     zt_locked(&k->mutex);
     if (!k->holds || k->number != held->number)
         return false;
-    if (rc == ZT_OK)
+    if (rc == ZT_OK && due == RENEW)
         k->renewed_us = zt_now_mono_us();
     if (rc == ZT_E_CONFLICT) {
         k->holds = false;
         atomic_store(&k->lost, true);
+        zt_stop_ask(k->give_up);
     }
     return true;
+}
+
+/* Why it is lost, for the log: a cancelled task is nothing to warn of. */
+static void log_lost(const struct zt_keeper *k, const struct zt_lease *lease)
+{
+    enum zt_lease_look look = ZT_LEASE_LOST;
+
+    (void)!zt_store_lease_look(k->store, lease, &look, NULL);
+    if (look == ZT_LEASE_CANCELLED)
+        ZT_LOG(INFO, "lease_cancelled", "task=%s worker=%s attempt=%d", lease->task_id,
+               lease->worker, lease->attempt);
+    else
+        ZT_LOG(WARN, "lease_lost", "task=%s worker=%s attempt=%d", lease->task_id, lease->worker,
+               lease->attempt);
+}
+
+/* Reads only, so that asking often costs the others nothing. Trouble is left to the renewal. */
+static void check(struct zt_keeper *k, const struct held *held)
+{
+    const struct zt_lease lease = { held->task_id, held->worker, held->attempt };
+    enum zt_lease_look look = ZT_LEASE_HELD;
+
+    if (zt_store_lease_look(k->store, &lease, &look, NULL) != ZT_OK || look == ZT_LEASE_HELD)
+        return;
+    if (note(k, held, CHECK, ZT_E_CONFLICT))
+        log_lost(k, &lease);
 }
 
 static void renew(struct zt_keeper *k, const struct held *held)
@@ -91,12 +134,11 @@ static void renew(struct zt_keeper *k, const struct held *held)
 
     enum zt_code rc = zt_store_renew(k->store, &lease, k->lease_us,
                                      held->progress.stage ? &held->progress : NULL, &err);
-    bool current = note(k, held, rc);
+    bool current = note(k, held, RENEW, rc);
     if (rc == ZT_OK || !current)
         return;
     if (rc == ZT_E_CONFLICT) {
-        ZT_LOG(WARN, "lease_lost", "task=%s worker=%s attempt=%d", held->task_id, held->worker,
-               held->attempt);
+        log_lost(k, &lease);
         return;
     }
     int64_t retry_us = k->renew_us / 4;
@@ -113,16 +155,24 @@ static void *keep(void *arg)
 
     while (!zt_stop_asked(k->stop)) {
         int64_t wait_us = 0;
-        if (look(k, &held, &wait_us))
+        switch (find_due(k, &held, &wait_us)) {
+        case RENEW:
             renew(k, &held);
-        else
+            break;
+        case CHECK:
+            check(k, &held);
+            break;
+        case NOTHING:
             zt_stop_wait(k->stop, wait_us);
+            break;
+        }
     }
     return NULL;
 }
 
 enum zt_code zt_keeper_start(const struct zt_store_options *options, int64_t lease_us,
-                             int64_t renew_us, struct zt_keeper **ret, struct zt_err *err)
+                             int64_t renew_us, struct zt_stop *give_up, struct zt_keeper **ret,
+                             struct zt_err *err)
 {
     struct zt_store *store = NULL;
 
@@ -130,6 +180,7 @@ enum zt_code zt_keeper_start(const struct zt_store_options *options, int64_t lea
     struct zt_keeper *k = zt_new(struct zt_keeper);
     k->store = store;
     k->stop = zt_stop_new();
+    k->give_up = give_up;
     k->lease_us = lease_us;
     k->renew_us = renew_us;
     pthread_mutex_init(&k->mutex, NULL);
@@ -167,8 +218,9 @@ void zt_keeper_hold(struct zt_keeper *k, const struct zt_lease *lease)
         k->attempt = lease->attempt;
         k->progress = (struct zt_progress){ 0 };
         k->progressed = false;
-        k->renewed_us = zt_now_mono_us();
+        k->renewed_us = k->looked_us = zt_now_mono_us();
         atomic_store(&k->lost, false);
+        zt_stop_reset(k->give_up);
     }
     zt_stop_wake(k->stop);
 }
@@ -178,6 +230,12 @@ void zt_keeper_progress(struct zt_keeper *k, const struct zt_progress *progress)
     zt_locked(&k->mutex);
     k->progress = *progress;
     k->progressed = true;
+}
+
+void zt_keeper_check(struct zt_keeper *k)
+{
+    atomic_store(&k->check, true);
+    zt_stop_wake(k->stop);
 }
 
 bool zt_keeper_lost(const struct zt_keeper *k)

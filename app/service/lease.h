@@ -10,10 +10,16 @@
 #include "store/store.h"
 
 struct zt_keeper;
+struct zt_stop;
 
-/* Renews every renew_us to now + lease_us; progress that changed is recorded each second. */
+/*
+ * Renews every renew_us to now + lease_us; progress that changed is recorded each second. Looks a
+ * few times a second, reading only, whether the lease still stands. give_up (kept, outlives the
+ * keeper) is asked when the lease is lost and reset by the next hold.
+ */
 enum zt_code zt_keeper_start(const struct zt_store_options *options, int64_t lease_us,
-                             int64_t renew_us, struct zt_keeper **ret, struct zt_err *err);
+                             int64_t renew_us, struct zt_stop *give_up, struct zt_keeper **ret,
+                             struct zt_err *err);
 void zt_keeper_stop(struct zt_keeper *keeper); /* NULL is fine */
 
 /* Starts renewing this lease (copied), just claimed. */
@@ -22,8 +28,11 @@ void zt_keeper_hold(struct zt_keeper *keeper, const struct zt_lease *lease);
 /* What the next renewal records; progress->stage is a static string. */
 void zt_keeper_progress(struct zt_keeper *keeper, const struct zt_progress *progress);
 
-/* The lease is somebody else's now: the work is for nothing and should end. */
+/* The lease is gone: the work is for nothing and should end. */
 bool zt_keeper_lost(const struct zt_keeper *keeper);
+
+/* A task was cancelled, perhaps the one that is held: look now. Any thread. */
+void zt_keeper_check(struct zt_keeper *keeper);
 
 /* The task is settled, or about to be: no renewal begins after this returned. */
 void zt_keeper_release(struct zt_keeper *keeper);

@@ -6,7 +6,8 @@
  *   3  one transaction makes the task succeed, if the lease is still this attempt's
  *
  * A crash before 3 leaves files that nothing refers to, which retain.c removes; a lost lease at 3
- * removes them here.
+ * removes them here. So does one that is lost earlier, as when the task is cancelled: fetching,
+ * decoding and the engine end then, and nothing is recorded.
  */
 #include "service/run.h"
 
@@ -29,6 +30,7 @@
 #include "service/lease.h"
 #include "service/render.h"
 #include "service/sandbox.h"
+#include "store/queue.h"
 
 #define FETCH_TRIES    3
 #define FETCH_RETRY_US (500 * ZT_MS_US) /* doubled at each further try */
@@ -87,7 +89,7 @@ static enum zt_code read_source(const struct job *job, const char *source, struc
             return rc;
         ZT_LOG(WARN, "fetch_failed", "task=%s try=%d code=%s retry_in_us=%" PRId64 " msg=\"%s\"",
                job->task->id, i, zt_code_name(rc), wait_us, err->msg);
-        if (zt_stop_wait(job->run->drain->stop, wait_us))
+        if (zt_stop_wait(job->run->give_up, wait_us))
             return zt_fail(err, ZT_E_CANCELLED, "fetching was stopped");
         wait_us *= 2;
     }
@@ -106,7 +108,7 @@ static enum zt_code read_image(const struct job *job, const char *field, const c
     zt_crash_point("worker.fetched");
     if (rc == ZT_OK) {
         report(job, "decode");
-        rc = zt_sandbox_decode(buf.data ? buf.data : "", buf.n, &limits, job->run->drain->stop, ret,
+        rc = zt_sandbox_decode(buf.data ? buf.data : "", buf.n, &limits, job->run->give_up, ret,
                                err);
         zt_crash_point("worker.decoded");
     }
@@ -285,6 +287,9 @@ static void log_end(const struct job *job, enum zt_run_end end, const struct zt_
     case ZT_RUN_PUT_BACK:
         ZT_LOG(INFO, "task_put_back", "task=%s attempt=%d took_us=%" PRId64, id, attempt, took_us);
         break;
+    case ZT_RUN_CANCELLED:
+        ZT_LOG(INFO, "task_given_up", "task=%s attempt=%d took_us=%" PRId64, id, attempt, took_us);
+        break;
     case ZT_RUN_LOST:
         ZT_LOG(WARN, "task_lost", "task=%s attempt=%d took_us=%" PRId64, id, attempt, took_us);
         break;
@@ -301,6 +306,14 @@ static void remove_files(struct job *job)
             zt_blobs_remove(job->run->blobs, job->published[i], &err) != ZT_OK)
             ZT_LOG(WARN, "file_not_removed", "task=%s detail=\"%s\"", job->task->id, err.detail);
     }
+}
+
+static enum zt_run_end how_it_was_lost(const struct job *job)
+{
+    enum zt_lease_look look = ZT_LEASE_LOST;
+
+    (void)!zt_store_lease_look(job->run->store, &job->lease, &look, NULL);
+    return look == ZT_LEASE_CANCELLED ? ZT_RUN_CANCELLED : ZT_RUN_LOST;
 }
 
 /*
@@ -321,7 +334,7 @@ static enum zt_code settle(struct job *job, enum zt_run_end *end, const struct z
     }
     zt_crash_point("worker.settled");
     if (rc == ZT_E_CONFLICT)
-        *end = ZT_RUN_LOST;
+        *end = how_it_was_lost(job);
     if (*end != ZT_RUN_SUCCEEDED)
         remove_files(job);
     return rc == ZT_E_CONFLICT ? ZT_OK : rc;

@@ -13,6 +13,7 @@ struct zt_drain;
 struct zt_engine;
 struct zt_keeper;
 struct zt_store;
+struct zt_stop;
 struct zt_task;
 
 /* What a worker runs every task with; all of it is the worker's. */
@@ -25,14 +26,16 @@ struct zt_run {
     struct zt_engine *engine;
     struct zt_keeper *keeper;
     struct zt_drain *drain;
+    struct zt_stop *give_up; /* asked: fetching and decoding end at once */
 };
 
 enum zt_run_end {
     ZT_RUN_SUCCEEDED,
-    ZT_RUN_FAILED,   /* for good: the asker's image or settings */
-    ZT_RUN_RETRY,    /* put back, the attempt counted: our trouble, wait before the next task */
-    ZT_RUN_PUT_BACK, /* put back unharmed: a stop was asked for */
-    ZT_RUN_LOST,     /* somebody else has the task; nothing was recorded */
+    ZT_RUN_FAILED,    /* for good: the asker's image or settings */
+    ZT_RUN_RETRY,     /* put back, the attempt counted: our trouble, wait before the next task */
+    ZT_RUN_PUT_BACK,  /* put back unharmed: a stop was asked for */
+    ZT_RUN_LOST,      /* somebody else has the task; nothing was recorded */
+    ZT_RUN_CANCELLED, /* so was the task; the same */
 };
 
 /*

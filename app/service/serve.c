@@ -69,6 +69,15 @@ static void callback_due(void *user)
         zt_deliver_wake(s->deliver);
 }
 
+static void task_cancelled(void *user, bool callback)
+{
+    const struct serve *s = user;
+
+    zt_supervisor_cancelled(s->supervisor);
+    if (callback)
+        callback_due(user);
+}
+
 /* The base of public URLs: as set, or the address listened on; "any address" becomes loopback. */
 static enum zt_code make_url(struct serve *s, struct zt_err *err)
 {
@@ -130,6 +139,7 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .rate_window_us = c->rate.window_us,
         .max_waiting = c->max_waiting,
         .created = work_waits,
+        .cancelled = task_cancelled,
         .user = s,
     };
 

@@ -57,7 +57,8 @@ struct zt_supervisor {
     char **argv; /* worker_argv, two more, NULL */
     int argc;
     int wake_fd;
-    atomic_bool work; /* there may be some, and nobody was told yet */
+    atomic_bool work;      /* there may be some, and nobody was told yet */
+    atomic_bool cancelled; /* some task was, and nobody was told yet */
     bool ending;
     int n;
     struct slot slot[WORKERS_MAX];
@@ -220,6 +221,17 @@ static void wake_idle(struct zt_supervisor *s)
     }
 }
 
+/* To all, for who has which task is known to the store alone; who has none does nothing. */
+static void tell_cancelled(const struct zt_supervisor *s)
+{
+    const char cancel = ZT_CONTROL_CANCEL;
+
+    for (int i = 0; i < s->n; i++) {
+        if (s->slot[i].control >= 0)
+            (void)!send(s->slot[i].control, &cancel, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
 /*
  * Waits for something to happen and handles it. "There is work" is taken before the sockets are
  * read: a worker that said it was idle before the work came is seen as idle here.
@@ -253,6 +265,8 @@ static void turn(struct zt_supervisor *s, const struct zt_stop *stop)
     }
     if (work)
         wake_idle(s);
+    if (atomic_exchange(&s->cancelled, false))
+        tell_cancelled(s);
     for (int i = 0; i < s->n; i++) {
         if (s->slot[i].pid != 0)
             check_death(s, &s->slot[i]);
@@ -289,12 +303,22 @@ enum zt_code zt_supervisor_new(const struct zt_supervise_options *options,
     return ZT_OK;
 }
 
-void zt_supervisor_wake(struct zt_supervisor *s)
+static void wake_for(struct zt_supervisor *s, atomic_bool *what)
 {
     const uint64_t one = 1;
 
-    if (!atomic_exchange(&s->work, true))
+    if (!atomic_exchange(what, true))
         (void)!write(s->wake_fd, &one, sizeof(one));
+}
+
+void zt_supervisor_wake(struct zt_supervisor *s)
+{
+    wake_for(s, &s->work);
+}
+
+void zt_supervisor_cancelled(struct zt_supervisor *s)
+{
+    wake_for(s, &s->cancelled);
 }
 
 void zt_supervisor_run(struct zt_supervisor *s, const struct zt_stop *stop)

@@ -2,7 +2,7 @@
  * supervise.h - worker processes: started, woken, restarted, and their tasks put back when they
  * die.
  *
- * All calls but wake are the main thread's.
+ * All calls but wake and cancelled are the main thread's.
  */
 #ifndef ZT_SERVICE_SUPERVISE_H
 #define ZT_SERVICE_SUPERVISE_H
@@ -29,6 +29,9 @@ void zt_supervisor_free(struct zt_supervisor *supervisor);
 
 /* There may be work. Any thread, and cheap: many calls become one wake-up. */
 void zt_supervisor_wake(struct zt_supervisor *supervisor);
+
+/* A task was cancelled: whoever holds it should look. As wake: any thread, and cheap. */
+void zt_supervisor_cancelled(struct zt_supervisor *supervisor);
 
 /* Starts the workers and looks after them until the stop is asked, then tells them to end. */
 void zt_supervisor_run(struct zt_supervisor *supervisor, const struct zt_stop *stop);

@@ -43,6 +43,7 @@ struct worker {
     char name[64];
     struct zt_data data;
     struct zt_stop *stop;
+    struct zt_stop *give_up; /* within stop: also asked when the lease is lost */
     struct zt_drain drain;
     struct zt_signals *signals;
     struct zt_store *store;
@@ -71,6 +72,18 @@ static void tell(const struct worker *w, char what)
         (void)!send((int)w->config->control_fd, &what, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static void hear(struct worker *w, const char *bytes, ssize_t n)
+{
+    for (ssize_t i = 0; i < n; i++) {
+        if (bytes[i] == ZT_CONTROL_CANCEL) {
+            zt_keeper_check(w->keeper);
+        } else {
+            atomic_store(&w->announced, false);
+            zt_stop_wake(w->stop);
+        }
+    }
+}
+
 /*
  * The supervisor's word, or its end. When it is gone the task in hand is finished as after a
  * SIGTERM; when it went while this worker was ending already, it was told to force that.
@@ -92,8 +105,7 @@ static void *listen_to_supervisor(void *arg)
             continue;
         ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n > 0) {
-            atomic_store(&w->announced, false);
-            zt_stop_wake(w->stop);
+            hear(w, bytes, n);
         } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
             if (zt_stop_asked(w->stop))
                 zt_drain_hurry(&w->drain);
@@ -116,9 +128,10 @@ static enum zt_code open_all(struct worker *w, struct zt_err *err)
     ZT_TRY(zt_store_open(&store, &w->store, err));
     ZT_TRY(zt_blobs_open(w->data.files, &w->blobs, err));
     ZT_TRY(zt_outbound_guard(c, &w->guard, err));
-    w->client = zt_outbound_client(c, w->guard, w->stop);
+    w->give_up = zt_stop_within(w->stop);
+    w->client = zt_outbound_client(c, w->guard, w->give_up);
     ZT_TRY(zt_engine_open(c->engine, &engine, &w->engine, err));
-    ZT_TRY(zt_keeper_start(&store, c->lease_us, c->renew_us, &w->keeper, err));
+    ZT_TRY(zt_keeper_start(&store, c->lease_us, c->renew_us, w->give_up, &w->keeper, err));
     if (c->control_fd >= 0) {
         w->quit_listener = zt_stop_new();
         w->listens = pthread_create(&w->listener, NULL, listen_to_supervisor, w) == 0;
@@ -146,6 +159,7 @@ static void close_all(struct worker *w)
     if (w->store != NULL)
         zt_store_close(w->store);
     zt_signals_stop(w->signals);
+    zt_stop_free(w->give_up);
     zt_stop_free(w->stop);
     zt_arena_clear(&w->arena);
 }
@@ -162,6 +176,7 @@ static enum zt_code work_once(struct worker *w, enum zt_run_end *ret, struct zt_
         .engine = w->engine,
         .keeper = w->keeper,
         .drain = &w->drain,
+        .give_up = w->give_up,
     };
     struct zt_task *task = NULL;
     bool callback = false;

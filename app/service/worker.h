@@ -16,6 +16,7 @@ enum {
     ZT_CONTROL_IDLE = 'i',     /* worker: about to wait; tell me when there is work */
     ZT_CONTROL_WORK = 'w',     /* supervisor: there may be work */
     ZT_CONTROL_CALLBACK = 'd', /* worker: a callback is due */
+    ZT_CONTROL_CANCEL = 'c',   /* supervisor: a task was cancelled, perhaps yours */
 };
 
 /*

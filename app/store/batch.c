@@ -23,6 +23,8 @@
 struct item {
     struct zt_task task;    /* its strings are the caller's */
     struct zt_offer *offer; /* the caller's; NULL: just the task */
+    zt_batch_call_fn *call; /* NULL: the task is added */
+    void *arg;
     zt_batch_done_fn *done;
     void *user;
 };
@@ -59,6 +61,15 @@ static int take_group(struct zt_batch *b)
     return n;
 }
 
+static enum zt_code run_item(struct zt_store *store, const struct item *item, struct zt_err *err)
+{
+    if (item->call != NULL)
+        return item->call(store, item->arg, err);
+    if (item->offer != NULL)
+        return zt_store_task_offer(store, &item->task, item->offer, err);
+    return zt_store_task_add(store, &item->task, err);
+}
+
 /* One transaction. What an insert alone is refused for is in its outcome; the rest is returned. */
 static enum zt_code write_once(struct zt_batch *b, int n, struct zt_err *err)
 {
@@ -66,10 +77,7 @@ static enum zt_code write_once(struct zt_batch *b, int n, struct zt_err *err)
     for (int i = 0; i < n; i++) {
         struct outcome *o = &b->outcomes[i];
         *o = (struct outcome){ .rc = ZT_OK };
-        const struct item *item = &b->group[i];
-        o->rc = item->offer != NULL
-                    ? zt_store_task_offer(b->store, &item->task, item->offer, &o->err)
-                    : zt_store_task_add(b->store, &item->task, &o->err);
+        o->rc = run_item(b->store, &b->group[i], &o->err);
     }
     zt_crash_point("store.batch");
     ZT_TRY(zt_store_commit(b->store, err));
@@ -148,6 +156,19 @@ void zt_batch_close(struct zt_batch *batch)
     free_batch(batch);
 }
 
+static enum zt_code enqueue(struct zt_batch *batch, const struct item *item, struct zt_err *err)
+{
+    zt_locked(&batch->mutex);
+    zt_assert(!batch->quit);
+    if (batch->n == QUEUE_MAX)
+        return zt_fail(err, ZT_E_LIMIT, "%d tasks are waiting to be stored; try again later",
+                       QUEUE_MAX);
+    batch->queue[(batch->first + batch->n) % QUEUE_MAX] = *item;
+    batch->n++;
+    pthread_cond_signal(&batch->wake);
+    return ZT_OK;
+}
+
 enum zt_code zt_batch_add(struct zt_batch *batch, const struct zt_task *task,
                           zt_batch_done_fn *done, void *user, struct zt_err *err)
 {
@@ -158,14 +179,14 @@ enum zt_code zt_batch_offer(struct zt_batch *batch, const struct zt_task *task,
                             struct zt_offer *offer, zt_batch_done_fn *done, void *user,
                             struct zt_err *err)
 {
-    zt_locked(&batch->mutex);
-    zt_assert(!batch->quit);
-    if (batch->n == QUEUE_MAX)
-        return zt_fail(err, ZT_E_LIMIT, "%d tasks are waiting to be stored; try again later",
-                       QUEUE_MAX);
-    batch->queue[(batch->first + batch->n) % QUEUE_MAX] =
-        (struct item){ .task = *task, .offer = offer, .done = done, .user = user };
-    batch->n++;
-    pthread_cond_signal(&batch->wake);
-    return ZT_OK;
+    const struct item item = { .task = *task, .offer = offer, .done = done, .user = user };
+
+    return enqueue(batch, &item, err);
+}
+
+enum zt_code zt_batch_call(struct zt_batch *batch, zt_batch_call_fn *call, void *arg,
+                           zt_batch_done_fn *done, void *user, struct zt_err *err)
+{
+    return enqueue(batch, &(struct item){ .call = call, .arg = arg, .done = done, .user = user },
+                   err);
 }

@@ -1,6 +1,6 @@
 /*
- * batch.h - group commit: many threads add tasks, one thread writes them, one fsync for all that
- * waited together.
+ * batch.h - group commit: many threads add and cancel tasks, one thread writes that, one fsync for
+ * all that waited together.
  *
  * The batch owns a write handle and a thread. `done` is called on that thread after the commit,
  * so an answer sent from it tells the truth about the disk. Any thread may add.
@@ -36,5 +36,14 @@ enum zt_code zt_batch_add(struct zt_batch *batch, const struct zt_task *task,
 enum zt_code zt_batch_offer(struct zt_batch *batch, const struct zt_task *task,
                             struct zt_offer *offer, zt_batch_done_fn *done, void *user,
                             struct zt_err *err);
+
+/*
+ * Queues any other call of the store, on the batch's handle and in its transaction; arg must live
+ * until done was called. A call may run again when the transaction was refused, so it keeps what it
+ * learns in arg and acts on nothing before done says ZT_OK. Errors as zt_batch_add.
+ */
+typedef enum zt_code zt_batch_call_fn(struct zt_store *store, void *arg, struct zt_err *err);
+enum zt_code zt_batch_call(struct zt_batch *batch, zt_batch_call_fn *call, void *arg,
+                           zt_batch_done_fn *done, void *user, struct zt_err *err);
 
 #endif

@@ -159,6 +159,18 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
                                    .from = HELD,
                                    .to = ZT_TASK_FAIL },
 
+    /* ?2 key or 0, ?3 now, ?4 reason. No row: no such task, another key's, or it is final. */
+    [ZT_STMT_CANCEL] = { .sql = "UPDATE task SET state='fail', fail_code='" ZT_TASK_CANCELLED "',"
+                                " fail_msg=?4, " ENDED("?3") " WHERE id=?1 AND (?2=0 OR key_id=?2)"
+                                " AND state IN ('waiting','queuing','generating')"
+                                " RETURNING callback_url<>''",
+                         .from = FROM(WAITING) | HELD,
+                         .to = ZT_TASK_FAIL },
+    [ZT_STMT_TASK_STATE] = { .sql = "SELECT state FROM task WHERE id=?1 AND (?2=0 OR key_id=?2)" },
+    [ZT_STMT_LEASE_LOOK] = { .sql = "SELECT worker=?2 AND attempt=?3 AND " IS_HELD ","
+                                    " state='fail' AND fail_code='" ZT_TASK_CANCELLED "'"
+                                    " FROM task WHERE id=?1" },
+
     [ZT_STMT_KEY_ADD] = { .sql = "INSERT INTO api_key (name, hash, hint, webhook_secret,"
                                  " created_us) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id" },
     [ZT_STMT_KEY_FIND] = { .sql = "SELECT " KEY_COLUMNS " FROM api_key"

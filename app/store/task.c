@@ -14,7 +14,7 @@ _Static_assert(ZT_COUNT(state_names) == ZT_TASK_STATES, "one name for each state
 
 #define TO(s) (1u << ZT_TASK_##s)
 static const unsigned next_states[] = {
-    [ZT_TASK_WAITING] = TO(QUEUING),
+    [ZT_TASK_WAITING] = TO(QUEUING) | TO(FAIL),
     [ZT_TASK_QUEUING] = TO(GENERATING) | TO(WAITING) | TO(FAIL),
     [ZT_TASK_GENERATING] = TO(SUCCESS) | TO(WAITING) | TO(FAIL),
     [ZT_TASK_SUCCESS] = 0, /* final */

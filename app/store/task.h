@@ -3,10 +3,14 @@
  *
  *            claim           start             succeed
  *  WAITING --------> QUEUING -------> GENERATING -------> SUCCESS
- *     ^                 |                 |
- *     +-- lease ran out-+-----------------+-------------> FAIL  bad input, attempts used up
- *     |                 |                 |
- *     +--- put back ----+-----------------+
+ *   ^   |               |                 |
+ *   |   +--- cancel ----+-----------------+-------------> FAIL
+ *   |                   |                 |                ^
+ *   +----- put back ----+-----------------+-- bad input ---+
+ *   |                   |                 |                |
+ *   +-- lease ran out --+-----------------+----------------+ attempts used up
+ *
+ * Cancelling takes the lease away: who held it finds that at its next look, and changes nothing.
  */
 #ifndef ZT_STORE_TASK_H
 #define ZT_STORE_TASK_H
@@ -30,6 +34,7 @@ bool zt_task_is_final(enum zt_task_state state);
 
 #define ZT_TASK_ID_MAX       64
 #define ZT_TASK_MAX_ATTEMPTS 3
+#define ZT_TASK_CANCELLED    "499" /* fail_code: clients know no sixth state */
 
 /*
  * A row. Strings live in the arena given to the call that returned it, or with the caller where a

@@ -15,6 +15,13 @@ struct zt_stop;
 struct zt_stop *zt_stop_new(void);
 void zt_stop_free(struct zt_stop *stop);
 
+/*
+ * A stop that is asked when it or `outer` is. outer is kept, outlives it, and is nobody's inner.
+ * reset takes back what was asked of it alone, for the next use; not while another thread asks.
+ */
+struct zt_stop *zt_stop_within(const struct zt_stop *outer);
+void zt_stop_reset(struct zt_stop *stop);
+
 void zt_stop_ask(struct zt_stop *stop);
 bool zt_stop_asked(const struct zt_stop *stop);
 

@@ -139,6 +139,71 @@ def engine_crashes(program, checks, outside, how, reason):
         w.close()
 
 
+# ---- cancelling
+
+def cancelled_and_killed(program, checks, outside):
+    """The server dies as it cancels a running task: before the commit the task is run again, after it never."""
+    for point, kept in (("store.batch", True), ("store.batch.done", False)):
+        label, path = f"cancel, death at {point}", f"/cb/cancel.{point}"
+        w = World(program, checks, outside, workers=1)
+        try:
+            w.start({"ZOETROPE_CRASH": f"{point}:2"})  # the first group holds the task itself
+            task = w.submit(path, duration=5)
+            checks.check(f"{label}: starts", w.wait(lambda: w.get(task)["state"] == "generating"), w.tail())
+            try:
+                w.cancel(task)
+                checks.check(f"{label}: is not answered", False)
+            except OSError:
+                pass
+            checks.check(f"{label}: by the point", w.server.wait(30) == 137, w.tail())
+            w.wait(lambda: not w.worker_pids(), 30)
+            w.start()
+            if kept:
+                w.check_success(label, task, w.finished(task))
+                w.check_called_back(label, task, path)
+                continue
+            shown = w.show(task)
+            checks.check(f"{label}: cancelled", (shown["state"], shown["failCode"]) == ("fail", "499"), shown)
+            after = w.submit(path + ".after")
+            w.check_success(f"{label}: the next", after, w.finished(after))
+            w.check_called_back(label, task, path, "fail")
+            checks.check(f"{label}: never run again", w.show(task) == shown, (shown, w.show(task)))
+            files = glob.glob(f"{w.data}/files/*/*{task}*") + glob.glob(f"{w.data}/files/tmp/*")
+            checks.check(f"{label}: leaves nothing", not files, files)
+        finally:
+            w.close()
+
+
+def cancelled_at_a_distance(program, checks, outside):
+    """A worker that nobody supervises notices by itself, and takes the next task; so does one that was stopped."""
+    w = World(program, checks, outside, workers=0)
+    worker = None
+    try:
+        w.start()
+        worker = w.start_worker()
+        for asleep in (False, True):
+            label, path = f"distance, asleep {asleep}", f"/cb/distance.{asleep}"
+            task = w.submit(path, duration=12, resolution="1080p")
+            checks.check(f"{label}: starts", w.wait(lambda: w.get(task)["state"] == "generating"), w.tail())
+            if asleep:
+                w.signal_worker(worker.pid, signal.SIGSTOP)
+            status, _ = w.cancel(task)
+            checks.check(f"{label}: is final at once", status == 200 and w.get(task)["failCode"] == "499", status)
+            if asleep:
+                w.signal_worker(worker.pid, signal.SIGCONT)
+            gone = w.wait(lambda: re.search(rf"task_given_up task={task} ", w.text()), 30)
+            checks.check(f"{label}: the worker gives it up", gone, w.tail())
+            w.check_called_back(label, task, path, "fail")
+            checks.check(f"{label}: leaves nothing", glob.glob(f"{w.data}/files/tmp/*") == [])
+        after = w.submit("/cb/distance.after")
+        w.check_success("distance: the next", after, w.finished(after))
+    finally:
+        if worker:
+            worker.kill()
+            worker.wait()
+        w.close()
+
+
 # ---- receivers
 
 def bad_receivers(program, checks, outside):
@@ -252,7 +317,8 @@ def second_signal_forces_the_end(program, checks, outside):
 
 # ---- all of it
 
-SMOKE = [sleeper_records_nothing, dead_worker_is_noticed, bad_receivers, repetitions_make_one_task]
+SMOKE = [sleeper_records_nothing, dead_worker_is_noticed, cancelled_and_killed, bad_receivers,
+         repetitions_make_one_task]
 ENGINES = [("abort", "killed by signal 6"), ("segv", "killed by signal 11"), ("exit", "ended with status 137")]
 
 
@@ -263,5 +329,5 @@ def run(program, checks, outside, smoke):
     for how, reason in ENGINES[:1] if smoke else ENGINES:
         guarded(checks, engine_crashes, program, checks, outside, how, reason)
     if not smoke:
-        for scene in (early_sleeper_stops_working, stops_in_order, second_signal_forces_the_end):
+        for scene in (cancelled_at_a_distance, early_sleeper_stops_working, stops_in_order, second_signal_forces_the_end):
             guarded(checks, scene, program, checks, outside)

@@ -45,6 +45,8 @@ ELSEWHERE = {
     "store.task_add.done": "part of store.batch",
     "store.task_offer": "part of store.batch; alone in test_offer.c",
     "store.task_offer.done": "the same",
+    "store.cancel": "test_queue.c; in a server part of store.batch, see cancelled_and_killed in scenes.py",
+    "store.cancel.done": "the same",
     "store.files_gone": "test_store.c; nothing is owed after it",
     "store.files_gone.done": "the same",
     "store.forget": "the same",

@@ -277,6 +277,9 @@ class World:
             raise ValueError(f"createTask said {status} {answer}")
         return answer["data"]["taskId"]
 
+    def cancel(self, task):
+        return self.request("POST", "/api/v1/jobs/cancelTask", json.dumps({"taskId": task}))
+
     def get(self, task):
         status, answer = self.request("GET", "/api/v1/jobs/recordInfo?taskId=" + task)
         if status != 200 or answer["code"] != 200:

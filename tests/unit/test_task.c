@@ -41,7 +41,7 @@ static void allows_only_the_moves_of_the_diagram(void)
 {
     static const char allowed[ZT_TASK_STATES][ZT_TASK_STATES + 1] = {
         /*                 WQGSF */
-        [ZT_TASK_WAITING] = ".x...", [ZT_TASK_QUEUING] = "x.x.x", [ZT_TASK_GENERATING] = "x..xx",
+        [ZT_TASK_WAITING] = ".x..x", [ZT_TASK_QUEUING] = "x.x.x", [ZT_TASK_GENERATING] = "x..xx",
         [ZT_TASK_SUCCESS] = ".....", [ZT_TASK_FAIL] = ".....",
     };
     for (int from = 0; from < ZT_TASK_STATES; from++) {
