@@ -236,6 +236,17 @@ ZT_API void zt_video_close(struct zt_video *video); /* NULL is fine */
  */
 ZT_API enum zt_code zt_explain(const char *prompt, bool as_json, char **ret, struct zt_err *err);
 
+#define ZT_PLAN_SHOTS_MAX 16
+
+/*
+ * Where the shots of a prompt lie in a video of duration_s seconds (2 ... 12) that has no end
+ * picture: shot i ends before frame ret_end[i], where the next one begins; the last ends with the
+ * video. Shots too many for the time are left out from the end, so *ret_n (at least 1) can be
+ * less than zt_explain tells. ZT_E_INVALID: the prompt, as zt_explain, or the duration.
+ */
+ZT_API enum zt_code zt_plan_shots(const char *prompt, int duration_s,
+                                  int ret_end[ZT_PLAN_SHOTS_MAX], int *ret_n, struct zt_err *err);
+
 #ifdef __cplusplus
 }
 #endif

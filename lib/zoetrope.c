@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "motion/motion.h"
+#include "motion/shots.h"
 
 #include <string.h>
 
@@ -102,4 +103,26 @@ enum zt_code zt_generate(struct zt_engine *engine, const struct zt_request *requ
         return zt_fail_field(err, ZT_E_INVALID, "sink", "sink needs an on_frame to call");
     ZT_TRY(zt_engine_plan(engine, request, &plan, err));
     return engine->type->generate(engine->self, request, &plan, sink, err);
+}
+
+_Static_assert(ZT_PLAN_SHOTS_MAX == ZT_SHOTS_MAX,
+               "the public header says how many shots there are");
+
+enum zt_code zt_plan_shots(const char *prompt, int duration_s, int ret_end[ZT_PLAN_SHOTS_MAX],
+                           int *ret_n, struct zt_err *err)
+{
+    struct zt_take take[ZT_SHOTS_MAX];
+    struct zt_prompt read;
+
+    if (prompt == NULL)
+        return zt_fail_field(err, ZT_E_INVALID, "prompt", "prompt must not be missing");
+    if (duration_s < ZT_DURATION_MIN_S || duration_s > ZT_DURATION_MAX_S)
+        return zt_fail_field(err, ZT_E_INVALID, "duration",
+                             "duration must be %d to %d seconds, not %d", ZT_DURATION_MIN_S,
+                             ZT_DURATION_MAX_S, duration_s);
+    ZT_TRY(zt_prompt_read(prompt, strlen(prompt), &read, err));
+    *ret_n = zt_shots_divide(&read, zt_frames_for(duration_s), take);
+    for (int i = 0; i < *ret_n; i++)
+        ret_end[i] = take[i].end;
+    return ZT_OK;
 }

@@ -3,10 +3,11 @@
  *
  * Numbers are written digit by digit: printf would put the host's decimal comma into JSON.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "prompt/prompt.h"
+#include "prompt/words.h"
 
 #define TEXT_MAX (1 << 20) /* a prompt of the greatest length, every character escaped, fits */
 
@@ -231,14 +232,48 @@ static enum zt_code put_shot_json(const struct out *out, const struct zt_shot *s
     return put(out, "}");
 }
 
+/* The words that the vocabulary does not have; Chinese characters in a row are one. */
+static enum zt_code put_unread_items(const struct out *out, const struct zt_items *items)
+{
+    const char *before = "";
+
+    for (int i = 0; i < items->n; i++) {
+        if (items->item[i].class != ZT_W_OTHER)
+            continue;
+        int first = items->item[i].first;
+        while (i + 1 < items->n && items->item[i + 1].class == ZT_W_OTHER &&
+               items->item[i + 1].first == items->item[i].end)
+            i++;
+        int end = items->item[i].end;
+        ZT_TRY(zt_buf_printf(out->buf, out->err, "%s{\"text\":", before));
+        ZT_TRY(put_json_string(out, out->text + first, (size_t)(end - first)));
+        ZT_TRY(
+            zt_buf_printf(out->buf, out->err, ",\"first_byte\":%d,\"end_byte\":%d}", first, end));
+        before = ",";
+    }
+    return ZT_OK;
+}
+
+static enum zt_code put_unread_json(const struct out *out)
+{
+    struct zt_items items = { 0 };
+
+    ZT_TRY(zt_lex(out->text, strlen(out->text), &items, out->err));
+    enum zt_code rc = put_unread_items(out, &items);
+    free(items.item);
+    return rc;
+}
+
 static enum zt_code put_json(const struct out *out, const struct zt_prompt *prompt)
 {
     ZT_TRY(put(out, "{\"shots\":["));
     for (int s = 0; s < prompt->shots; s++)
         ZT_TRY(put_shot_json(out, &prompt->shot[s], s));
-    return zt_buf_printf(out->buf, out->err, "],\"loop\":%s,\"camera_mentioned\":%s}\n",
+    ZT_TRY(zt_buf_printf(out->buf, out->err, "],\"loop\":%s,\"camera_mentioned\":%s,\"unread\":[",
                          prompt->loop ? "true" : "false",
-                         prompt->camera_mentioned ? "true" : "false");
+                         prompt->camera_mentioned ? "true" : "false"));
+    ZT_TRY(put_unread_json(out));
+    return put(out, "]}\n");
 }
 
 enum zt_code zt_explain(const char *prompt, bool as_json, char **ret, struct zt_err *err)

@@ -280,12 +280,45 @@ static void takes_any_picture(void)
     zt_engine_close(engine);
 }
 
+static void plans_shots(void)
+{
+    static const struct {
+        const char *label, *prompt;
+        int duration_s, n;
+        int end[3];
+    } rows[] = {
+        { "one", "slow push in", 5, 1, { 121 } },
+        { "stated", "0-2s: push in. 2-5s: pan left", 5, 2, { 48, 121 } },
+        { "stated, another length", "0-2s: push in. 2-5s: pan left", 10, 2, { 96, 241 } },
+        { "no time for the third", "push in. Cut to a pan. Cut to a tilt.", 2, 2, { 22, 49 } },
+    };
+    for (size_t i = 0; i < ZT_COUNT(rows); i++) {
+        int end[ZT_PLAN_SHOTS_MAX] = { 0 };
+        int n = 0;
+        CHECK_INT(rows[i].label, zt_plan_shots(rows[i].prompt, rows[i].duration_s, end, &n, NULL),
+                  ZT_OK);
+        CHECK_INT(rows[i].label, n, rows[i].n);
+        for (int s = 0; s < rows[i].n; s++)
+            CHECK_INT(rows[i].label, end[s], rows[i].end[s]);
+    }
+    struct zt_err err = { 0 };
+    int end[ZT_PLAN_SHOTS_MAX];
+    int n = -1;
+    CHECK_INT("blank", zt_plan_shots(" ", 5, end, &n, &err), ZT_E_INVALID);
+    CHECK_STR("blank", err.field, "prompt");
+    CHECK_INT("missing", zt_plan_shots(NULL, 5, end, &n, &err), ZT_E_INVALID);
+    CHECK_INT("too long", zt_plan_shots("a", 13, end, &n, &err), ZT_E_INVALID);
+    CHECK_STR("too long", err.field, "duration");
+    CHECK_INT("nothing given", n, -1);
+}
+
 int main(void)
 {
     paint();
     RUN(lists_engines);
     RUN(opens_by_name);
     RUN(plans_before_any_work);
+    RUN(plans_shots);
     RUN(yields_every_frame);
     RUN(repeats_itself);
     RUN(differs_by_seed);

@@ -691,7 +691,20 @@ static void explains(void)
     CHECK_STR("quotes, new lines and backslashes come back",
               json_string_value(json_object_get(json_array_get(shots, 1), "text")),
               "【切镜】a \"cat\"\n\\ on the left");
+    const json_t *unread = json_object_get(json, "unread");
+    CHECK_INT("unread", json_array_size(unread), 1);
+    const json_t *word = json_array_get(unread, 0);
+    CHECK_STR("unread", json_string_value(json_object_get(word, "text")), "cat");
+    CHECK_INT("unread begins", json_integer_value(json_object_get(word, "first_byte")),
+              (int64_t)(strstr(prompt, "cat") - prompt));
+    CHECK_INT("unread ends", json_integer_value(json_object_get(word, "end_byte")),
+              (int64_t)(strstr(prompt, "cat") + 3 - prompt));
     json_decref(json);
+    free(text);
+
+    CHECK_INT("in a row", zt_explain("镜头推进琉璃塔 raccoon’s", true, &text, &err), ZT_OK);
+    CHECK_HAS("Chinese in a row is one word", text, "{\"text\":\"琉璃塔\"");
+    CHECK_HAS("an apostrophe stays inside", text, "{\"text\":\"raccoon’s\"");
     free(text);
 
     text = NULL;
