@@ -13,6 +13,13 @@
 
 struct zt_api;
 
+/* Reading prompts: the library's own functions (zoetrope.h), which this folder may not call. */
+struct zt_api_prompts {
+    enum zt_code (*explain)(const char *prompt, bool as_json, char **ret, struct zt_err *err);
+    enum zt_code (*plan_shots)(const char *prompt, int duration_s, int ret_end[ZT_PLAN_SHOTS_MAX],
+                               int *ret_n, struct zt_err *err);
+};
+
 struct zt_api_options {
     struct zt_store_options store; /* read handles are opened as needed, one a thread at a time */
     struct zt_batch *batch;        /* kept */
@@ -24,8 +31,9 @@ struct zt_api_options {
     bool allow_unfiltered;         /* nsfw_checker false is obeyed */
     int rate_creates;              /* createTask a key may send per rate_window_us; 0: no limit */
     int64_t rate_window_us;
-    int64_t max_waiting;         /* tasks waiting over all keys; past it 429; 0: no limit */
-    void (*created)(void *user); /* a task was added: wake a worker; may be NULL */
+    struct zt_api_prompts prompts; /* zero: prompts cannot be explained */
+    int64_t max_waiting;           /* tasks waiting over all keys; past it 429; 0: no limit */
+    void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
     void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */
     void *user;
 };

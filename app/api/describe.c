@@ -228,6 +228,26 @@ static const char *const paths[] = {
     "\"422\":{\"$ref\":\"#/components/responses/unknown\"},"
     "\"429\":{\"$ref\":\"#/components/responses/often\"},"
     "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
+    "{\"/api/v1/prompt/explain\":{\"post\":{\"operationId\":\"explainPrompt\","
+    "\"summary\":\"What the motion engine reads out of a prompt\","
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/explainPrompt\"}}}},"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"shots with their moves and frames, and the words nobody read\"},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"413\":{\"$ref\":\"#/components/responses/large\"},"
+    "\"415\":{\"$ref\":\"#/components/responses/type\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
+    "{\"/\":{\"get\":{\"operationId\":\"page\",\"summary\":\"A page for people\","
+    "\"security\":[],\"responses\":{\"200\":{\"description\":\"HTML; its files are under /page/\"},"
+    "\"304\":{\"description\":\"as it was\"}}}}}",
+    "{\"/page/{name}\":{\"get\":{\"operationId\":\"pageFile\",\"summary\":\"A file of the page\","
+    "\"security\":[],\"parameters\":[{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{\"200\":{\"description\":\"the file\"},\"304\":{\"description\":\"as it was\"},"
+    "\"404\":{\"description\":\"no such file\"}}}}}",
     "{\"/files/{token}/{name}\":{\"get\":{\"operationId\":\"file\","
     "\"summary\":\"A file of a result; ranges, ETag, HEAD; gone once it expired\","
     "\"security\":[],"
@@ -336,6 +356,8 @@ static char *describe(struct zt_arena *arena, const char *public_url,
     add_refusals(json_object_get(components, "responses"));
     add_task_keys(json_object_get(schemas, "task"));
     add_models(schemas, json_object_get(json_object_get(schemas, "createTask"), "oneOf"), rules);
+    const struct zt_field prompt[] = { *zt_api_explain_field(0), *zt_api_explain_field(1) };
+    json_object_set_new(schemas, "explainPrompt", fields_schema(prompt, ZT_COUNT(prompt), rules));
     if (public_url != NULL && public_url[0] != '\0')
         json_object_set_new(root, "servers", json_pack("[{s:s}]", "url", public_url));
     char *text = json_dumps(root, JSON_COMPACT);

@@ -120,6 +120,14 @@ void zt_api_cancel(struct zt_http_req *req, void *user);
 enum zt_code zt_api_cancel_task(struct zt_api *api, const char *id, int64_t key_id,
                                 const char *reason, zt_batch_done_fn *done, void *user,
                                 struct zt_err *err);
+/* ---- explaining prompts, and the page ------------------------------------------------------ */
+
+struct zt_field;
+#define ZT_API_EXPLAIN_BODY_MAX ((size_t)256 << 10)     /* the longest prompt, all of it escaped */
+const struct zt_field *zt_api_explain_field(int index); /* 0: prompt, 1: duration */
+void zt_api_explain(struct zt_http_req *req, void *user);
+void zt_api_page(struct zt_http_req *req, void *user);
+void zt_api_page_file(struct zt_http_req *req, void *user);
 
 /* ---- results ------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include "service/serve.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/notify.h"
@@ -14,15 +15,20 @@ static void on_ready(void *user, const struct zt_serve_ready *ready)
                "An API key named \"default\" was made. It is shown this once:\n\n"
                "  API key         %s\n"
                "  webhook secret  %s\n\n"
+               "The page, with the key in its address (the browser takes it out at once):\n\n"
+               "  %s/#key=%s\n\n"
                "Try it, with the address of a picture of yours:\n\n"
                "  curl -s %s/api/v1/jobs/createTask \\\n"
                "    -H 'Authorization: Bearer %s' \\\n"
                "    -H 'Content-Type: application/json' \\\n"
                "    -d '{\"model\":\"bytedance/v1-lite-image-to-video\",\"input\":{"
                "\"prompt\":\"slow push in\",\"image_url\":\"https://example.org/photo.jpg\"}}'\n\n",
-               ready->data, ready->key, ready->webhook_secret, ready->url, ready->key);
+               ready->data, ready->key, ready->webhook_secret, ready->url, ready->key, ready->url,
+               ready->key);
     }
     printf("zoetrope %s listening on %s\n", ZT_VERSION, ready->url);
+    if (isatty(STDOUT_FILENO))
+        printf("The page: %s/\n", ready->url);
     fflush(stdout);
     zt_notify("READY=1");
 }

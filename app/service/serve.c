@@ -137,6 +137,7 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .allow_unfiltered = c->allow_unfiltered,
         .rate_creates = c->rate.n,
         .rate_window_us = c->rate.window_us,
+        .prompts = { .explain = zt_explain, .plan_shots = zt_plan_shots },
         .max_waiting = c->max_waiting,
         .created = work_waits,
         .cancelled = task_cancelled,

@@ -17,7 +17,7 @@ class Http(unittest.TestCase):
         assert cls.server.stop() == []
 
     def test_unknown_addresses(self):
-        for path in ("/", "/api", "/api/v1/jobs/createTask/", "/api/v1/jobs/", "/files/x", "/favicon.ico", "/..", "//"):
+        for path in ("/api", "/page", "/page/", "/page/index.html", "/page/..%2fapp.js", "/page/none.js", "/api/v1/jobs/createTask/", "/api/v1/jobs/", "/files/x", "/favicon.ico", "/..", "//"):
             with self.subTest(path):
                 answer = self.server.ask("GET", path)
                 self.assertEqual(answer.status, 404)
