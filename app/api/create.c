@@ -166,9 +166,12 @@ static enum zt_code submit(struct zt_api *api, struct zt_kie_request *request, s
                                 .model = request->model->name,
                                 .param = zt_kie_param(request, arena),
                                 .input = zt_kie_input(request, arena),
+                                .size = zt_arena_printf(arena, "%s/%d", request->input.resolution,
+                                                        request->input.duration_s),
                                 .callback_url = request->callback_url };
     c->offer.answer = c->task.id ? answer_text(arena, c->task.id) : NULL;
-    if (c->offer.answer == NULL || c->task.param == NULL || c->task.input == NULL)
+    if (c->offer.answer == NULL || c->task.param == NULL || c->task.input == NULL ||
+        c->task.size == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for a task");
     return zt_batch_offer(api->options.batch, &c->task, &c->offer, done, c, err);
 }

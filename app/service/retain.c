@@ -12,6 +12,7 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "service/config.h"
+#include "store/events.h"
 
 #define REAP_US        ZT_SECOND_US
 #define SWEEP_US       ZT_MINUTE_US
@@ -19,6 +20,7 @@
 #define BATCH          100              /* tasks handled between two looks at the clock */
 #define LEFT_OVER_US   (6 * ZT_HOUR_US) /* older than any running task could need */
 #define NAME_MAX_BYTES 192
+#define KEEP_EVENTS_US ZT_DAY_US /* for clients that resume; who comes later sees the state */
 
 struct zt_retain {
     struct zt_retain_options options;
@@ -96,6 +98,15 @@ static enum zt_code sweep_tasks(struct sweep *s, struct zt_err *err)
         if (n < BATCH)
             return ZT_OK;
     }
+}
+
+static enum zt_code sweep_events(struct sweep *s, struct zt_err *err)
+{
+    int n = BATCH;
+
+    while (n == BATCH)
+        ZT_TRY(zt_store_events_forget(s->store, s->now_us - KEEP_EVENTS_US, BATCH, &n, err));
+    return ZT_OK;
 }
 
 /* ---- left-overs ---------------------------------------------------------------------------- */
@@ -195,6 +206,8 @@ enum zt_code zt_retain_sweep(const struct zt_config *config, struct zt_store *st
     enum zt_code rc = sweep_results(&s, err);
     if (rc == ZT_OK)
         rc = sweep_tasks(&s, err);
+    if (rc == ZT_OK)
+        rc = sweep_events(&s, err);
     if (rc == ZT_OK)
         rc = sweep_part(&s, "tmp", LEFT_OVER_US, NULL, err);
     if (rc == ZT_OK && thorough)

@@ -30,6 +30,7 @@
 #include "service/lease.h"
 #include "service/render.h"
 #include "service/sandbox.h"
+#include "store/pace.h"
 #include "store/queue.h"
 
 #define FETCH_TRIES    3
@@ -53,7 +54,10 @@ struct job {
     char tmp[FILES][PATH_MAX];            /* "" once published or when never made */
     char published[FILES][BLOB_NAME_MAX]; /* "" before */
     int64_t bytes;
-    int64_t began_us; /* monotonic */
+    int64_t began_us;   /* monotonic */
+    int64_t started_us; /* monotonic; of the engine */
+    int told_percent;
+    struct zt_pace_run pace; /* reached_us up to told_percent */
 };
 
 static bool must_end(void *user)
@@ -135,10 +139,19 @@ static enum zt_code read_inputs(struct job *job, struct zt_err *err)
 
 /* ---- generating and publishing ------------------------------------------------------------- */
 
+static void note_pace(struct job *job, int percent)
+{
+    int64_t reached_us = zt_now_mono_us() - job->started_us;
+
+    while (job->told_percent < percent && job->told_percent < ZT_PACE_MARKS - 1)
+        job->pace.reached_us[++job->told_percent] = reached_us;
+}
+
 static int on_progress(void *user, const struct zt_progress *progress)
 {
-    const struct job *job = user;
+    struct job *job = user;
 
+    note_pace(job, progress->percent);
     zt_keeper_progress(job->run->keeper, progress);
     return must_end(user);
 }
@@ -219,7 +232,10 @@ static enum zt_code succeed(struct job *job, bool *ret_callback, struct zt_err *
         .file_token = token,
         .files_expire_us = zt_now_utc_us() + job->run->config->keep_files_us,
         .file_bytes = job->bytes,
+        .run = &job->pace,
     };
+    note_pace(job, ZT_PACE_MARKS - 1);
+    job->pace.total_us = zt_now_mono_us() - job->started_us;
     return zt_store_succeed(job->run->store, &job->lease, &result, ret_callback, err);
 }
 
@@ -364,6 +380,8 @@ enum zt_code zt_run_task(const struct zt_run *run, struct zt_arena *arena,
         generating = true;
         rc = zt_store_start(run->store, &job.lease, run->config->engine, &why);
         zt_crash_point("worker.started");
+        job.started_us = zt_now_mono_us();
+        job.pace.inputs_us = job.started_us - job.began_us;
     }
     if (rc == ZT_OK)
         rc = generate(&job, &why);

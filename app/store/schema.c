@@ -212,8 +212,8 @@ const char *const zt_sqlite_schema[] = {
     "ALTER TABLE api_key ADD COLUMN webhook_previous_until_us INTEGER NOT NULL DEFAULT 0;",
 
     /*
-     * Uploads (uploads.h). A row without a token was replaced, and waits for the sweep. The sum of a
-     * key is kept beside, so that an upload need not add up thousands of rows.
+     * Uploads (uploads.h). A row without a token was replaced, and waits for the sweep. The sum of
+     * a key is kept beside, so that an upload need not add up thousands of rows.
      */
     "CREATE TABLE upload ("
     " id INTEGER PRIMARY KEY,"
@@ -237,6 +237,51 @@ const char *const zt_sqlite_schema[] = {
     "  ON CONFLICT (key_id) DO UPDATE SET bytes=bytes+excluded.bytes; END;"
     "CREATE TRIGGER upload_counted_out AFTER DELETE ON upload"
     " BEGIN UPDATE upload_total SET bytes=bytes-max(old.bytes, 4096) WHERE key_id=old.key_id; END;",
+
+    /*
+     * What happened to tasks (events.h), and how long they take (pace.h). An insert of a task makes
+     * no event, so that it costs what it did. The ids are never used twice, or a client that
+     * resumes after one would miss its successor.
+     */
+    "CREATE TABLE event ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " task_seq INTEGER NOT NULL REFERENCES task(seq) ON DELETE CASCADE,"
+    " key_id INTEGER NOT NULL,"
+    " at_us INTEGER NOT NULL,"
+    " state TEXT NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " started_us INTEGER NOT NULL,"
+    " moved_us INTEGER NOT NULL,"
+    " percent INTEGER NOT NULL,"
+    " stage TEXT NOT NULL,"
+    " step INTEGER NOT NULL,"
+    " steps INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX event_task ON event(task_seq);" /* then by id */
+    "CREATE INDEX event_key ON event(key_id);"    /* then by id */
+    "CREATE TABLE event_floor (id INTEGER NOT NULL) STRICT;"
+    "INSERT INTO event_floor VALUES (0);"
+    "ALTER TABLE task ADD COLUMN moved_us INTEGER NOT NULL DEFAULT 0;" /* when percent grew */
+    "CREATE TRIGGER task_event AFTER UPDATE OF state, percent, stage, step, steps ON task"
+    " WHEN new.state<>old.state OR new.percent<>old.percent OR new.stage<>old.stage"
+    "  OR new.step<>old.step OR new.steps<>old.steps"
+    " BEGIN INSERT INTO event (task_seq, key_id, at_us, state, attempt, started_us, moved_us,"
+    "   percent, stage, step, steps)"
+    "  VALUES (new.seq, new.key_id, new.updated_us, new.state, new.attempt, new.started_us,"
+    "   new.moved_us, new.percent, new.stage, new.step, new.steps); END;"
+
+    "ALTER TABLE task ADD COLUMN size TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE pace ("
+    " engine TEXT NOT NULL,"
+    " model TEXT NOT NULL,"
+    " size TEXT NOT NULL,"
+    " runs INTEGER NOT NULL,"
+    " inputs_us INTEGER NOT NULL,"
+    " total_us INTEGER NOT NULL,"
+    " spread_us INTEGER NOT NULL,"
+    " marks TEXT NOT NULL," /* when each per cent was reached, ms */
+    " PRIMARY KEY (engine, model, size)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 const int zt_sqlite_schema_version = (int)ZT_COUNT(zt_sqlite_schema);

@@ -104,6 +104,18 @@ enum zt_stmt {
     ZT_STMT_UPLOAD_FIND,
     ZT_STMT_UPLOADS_FORGET,
     ZT_STMT_UPLOAD_WANTED,
+
+    ZT_STMT_EVENTS,
+    ZT_STMT_EVENTS_KEY,
+    ZT_STMT_EVENTS_TASK,
+    ZT_STMT_EVENT_SPAN,
+    ZT_STMT_EVENT_OLD,
+    ZT_STMT_EVENT_FLOOR,
+    ZT_STMT_EVENT_FORGET,
+
+    ZT_STMT_PACES,
+    ZT_STMT_PACE_OF_TASK,
+    ZT_STMT_PACE_PUT,
     ZT_STMTS
 };
 
@@ -223,6 +235,10 @@ const char *zt_sqlite_outcome_name(enum zt_delivery_outcome outcome);
 /* The inside of zt_store_task_add, for a transaction that does more. */
 enum zt_code zt_sqlite_task_add(struct zt_store *store, const struct zt_task *task,
                                 struct zt_err *err);
+
+/* Puts a run of a task that has just succeeded into its history. Inside its transaction. */
+enum zt_code zt_sqlite_learn(struct zt_store *store, const char *task_id,
+                             const struct zt_pace_run *run, struct zt_err *err);
 
 /* ---- for tests ----------------------------------------------------------------------------- */
 

@@ -14,7 +14,8 @@
 #define TASK_COLUMNS                                                                               \
     "id, key_id, model, engine, state, param, input, callback_url, attempt, worker, lease_us,"     \
     " created_us, started_us, completed_us, updated_us, percent, stage, step, steps, result,"      \
-    " fail_code, fail_msg, file_token, files_expire_us, file_bytes, files_removed"
+    " fail_code, fail_msg, file_token, files_expire_us, file_bytes, files_removed, size,"     \
+    " moved_us"
 #define KEY_COLUMNS "id, name, hint, webhook_secret, created_us, revoked_us, used_us"
 /* sqlite_deliveries.c reads them in this order. */
 #define DELIVERY_COLUMNS                                                                           \
@@ -34,12 +35,19 @@
 #define NEW_ROUND                                                                                  \
     "state='pending', held=0, due_us=?1, round=round+1, round_us=?1, round_attempt=attempt"
 
+#define EVENT_COLUMNS                                                                              \
+    "e.id, t.id, e.key_id, e.at_us, e.state, e.attempt, e.started_us, e.moved_us, e.percent,"      \
+    " e.stage, e.step, e.steps"
+#define PACE_COLUMNS                                                                               \
+    "p.engine, p.model, p.size, p.runs, p.inputs_us, p.total_us, p.spread_us, p.marks"
+
 #define LEASE     " WHERE id=?1 AND worker=?2 AND attempt=?3"
 #define IS_HELD   "state IN ('queuing','generating')"
 #define HAS_FILES "state='success' AND files_removed=0"
 /* What a task looks like that nobody holds. */
 #define RELEASED  "worker='', lease_us=0, lease_len_us=0"
-#define UNTOUCHED RELEASED ", engine='', started_us=0, percent=0, stage='', step=0, steps=0"
+#define UNTOUCHED                                                                                  \
+    RELEASED ", engine='', started_us=0, moved_us=0, percent=0, stage='', step=0, steps=0"
 /* A task never ends before it began, whatever the clock says. */
 #define ENDED(now) RELEASED ", completed_us=max(" now ", created_us), updated_us=" now
 
@@ -53,8 +61,8 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_ROLLBACK_TO] = { .sql = "ROLLBACK TO call" },
 
     [ZT_STMT_TASK_ADD] = { .sql = "INSERT INTO task (id, key_id, model, param, input,"
-                                  " callback_url, created_us, updated_us)"
-                                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)" },
+                                  " callback_url, created_us, updated_us, size)"
+                                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)" },
     /* ?2 key or 0. */
     [ZT_STMT_TASK_GET] = { .sql = "SELECT " TASK_COLUMNS " FROM task"
                                   " WHERE id=?1 AND (?2=0 OR key_id=?2)" },
@@ -65,7 +73,8 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     /* ?1 hash of a key, ?2 task. No row: no such key. Read by view() in sqlite_tasks.c. */
     [ZT_STMT_VIEW] = { .sql = "SELECT k.id, ifnull(t.seq, 0), t.id, t.model, t.engine, t.state,"
                               " t.param, t.created_us, t.started_us, t.completed_us, t.updated_us,"
-                              " t.percent, t.stage, t.result, t.fail_code, t.fail_msg, t.file_token"
+                              " t.percent, t.stage, t.result, t.fail_code, t.fail_msg,"
+                              " t.file_token, t.step, t.steps, t.size, t.moved_us"
                               " FROM api_key k LEFT JOIN task t ON t.id=?2 AND t.key_id=k.id"
                               " WHERE k.hash=?1 AND k.revoked_us=0" },
     [ZT_STMT_QUEUE_HEAD] = { .sql = "SELECT seq FROM task WHERE state='waiting'"
@@ -108,6 +117,7 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
                                " AND " IS_HELD },
     /* ?6 percent, ?7 stage, ?8 step, ?9 steps. */
     [ZT_STMT_PROGRESS] = { .sql = "UPDATE task SET lease_us=?4+?5, lease_len_us=?5, updated_us=?4,"
+                                  " moved_us=iif(?6>percent, ?4, moved_us),"
                                   " percent=max(percent, ?6), stage=?7, step=?8, steps=?9" LEASE
                                   " AND " IS_HELD },
     /* ?4 now, ?5 result, ?6 token, ?7 when files expire, ?8 bytes. No row: the lease was lost. */
@@ -328,5 +338,35 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
                                        "  AND instr(input, ?1)>0)"
                                        " OR EXISTS (SELECT 1 FROM task WHERE " IS_HELD
                                        "  AND instr(input, ?1)>0)" },
+
+    /* Events: ?1 after this id, ?2 limit. */
+    [ZT_STMT_EVENTS] = { .sql = "SELECT " EVENT_COLUMNS " FROM event e"
+                                " JOIN task t ON t.seq=e.task_seq"
+                                " WHERE e.id>?1 ORDER BY e.id LIMIT ?2" },
+    /* ?3 key. */
+    [ZT_STMT_EVENTS_KEY] = { .sql = "SELECT " EVENT_COLUMNS " FROM event e"
+                                    " JOIN task t ON t.seq=e.task_seq"
+                                    " WHERE e.key_id=?3 AND e.id>?1 ORDER BY e.id LIMIT ?2" },
+    /* ?3 task. */
+    [ZT_STMT_EVENTS_TASK] = { .sql = "SELECT " EVENT_COLUMNS " FROM task t"
+                                     " JOIN event e ON e.task_seq=t.seq"
+                                     " WHERE t.id=?3 AND e.id>?1 ORDER BY e.id LIMIT ?2" },
+    [ZT_STMT_EVENT_SPAN] = { .sql = "SELECT f.id, max(f.id, ifnull((SELECT max(id) FROM event), 0))"
+                                    " FROM event_floor f" },
+    /* ?1 made before, ?2 of so many. */
+    [ZT_STMT_EVENT_OLD] = { .sql = "SELECT max(id) FROM (SELECT id, at_us FROM event"
+                                   " ORDER BY id LIMIT ?2) WHERE at_us<?1 HAVING count(*)>0" },
+    [ZT_STMT_EVENT_FLOOR] = { .sql = "UPDATE event_floor SET id=max(id, ?1)" },
+    [ZT_STMT_EVENT_FORGET] = { .sql = "DELETE FROM event WHERE id<=?1" },
+
+    [ZT_STMT_PACES] = { .sql = "SELECT " PACE_COLUMNS " FROM pace p LIMIT ?1" },
+    /* The task's own first: the history may be missing. */
+    [ZT_STMT_PACE_OF_TASK] = { .sql = "SELECT t.engine, t.model, t.size, p.runs, p.inputs_us,"
+                                      " p.total_us, p.spread_us, p.marks FROM task t"
+                                      " LEFT JOIN pace p ON p.engine=t.engine AND p.model=t.model"
+                                      "  AND p.size=t.size WHERE t.id=?1" },
+    [ZT_STMT_PACE_PUT] = { .sql = "INSERT OR REPLACE INTO pace (engine, model, size, runs,"
+                                  " inputs_us, total_us, spread_us, marks)"
+                                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
 };
 /* clang-format on */

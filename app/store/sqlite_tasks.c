@@ -63,6 +63,8 @@ static enum zt_code read_task(struct zt_query *q, struct zt_arena *arena, struct
     t->files_expire_us = zt_query_get_int(q, c++, 0, INT64_MAX);
     t->file_bytes = zt_query_get_int(q, c++, 0, INT64_MAX);
     t->files_removed = zt_query_get_int(q, c++, 0, 1) != 0;
+    t->size = zt_query_get_text(q, c++, arena);
+    t->moved_us = zt_query_get_int(q, c++, 0, INT64_MAX);
     *ret = t;
     *ret_extra = c;
     return zt_query_check(q, err);
@@ -98,6 +100,7 @@ static enum zt_code add(struct zt_store *store, const struct zt_task *task, int6
     zt_query_text(&q, task->input);
     zt_query_text(&q, task->callback_url);
     zt_query_int(&q, now);
+    zt_query_text(&q, task->size);
     enum zt_code rc = zt_query_run(&q, NULL, err);
     if (rc == ZT_E_CONFLICT)
         return zt_fail(err, rc, "a task with the id %s exists already", task->id);
@@ -179,6 +182,10 @@ static enum zt_code read_viewed(struct zt_query *q, struct zt_arena *arena, stru
     t->fail_code = zt_query_get_text(q, c++, arena);
     t->fail_msg = zt_query_get_text(q, c++, arena);
     t->file_token = zt_query_get_text(q, c++, arena);
+    t->step = (int)zt_query_get_int(q, c++, 0, INT32_MAX);
+    t->steps = (int)zt_query_get_int(q, c++, 0, INT32_MAX);
+    t->size = zt_query_get_text(q, c++, arena);
+    t->moved_us = zt_query_get_int(q, c++, 0, INT64_MAX);
     t->input = t->callback_url = t->worker = "";
     return zt_query_check(q, err);
 }
@@ -495,7 +502,8 @@ static enum zt_code succeed(struct zt_store *store, const struct zt_lease *lease
     zt_query_text(&q, result->file_token);
     zt_query_int(&q, result->files_expire_us);
     zt_query_int(&q, result->file_bytes);
-    return run_final(&q, lease, ret_callback, err);
+    ZT_TRY(run_final(&q, lease, ret_callback, err));
+    return result->run ? zt_sqlite_learn(store, lease->task_id, result->run, err) : ZT_OK;
 }
 
 enum zt_code zt_store_succeed(struct zt_store *store, const struct zt_lease *lease,

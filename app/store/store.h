@@ -18,6 +18,7 @@
 #include "store/task.h"
 
 struct zt_store;
+struct zt_pace_run;
 
 #define ZT_SHA256_BYTES 32
 
@@ -48,8 +49,8 @@ void zt_store_rollback(struct zt_store *store);
 /* ---- tasks --------------------------------------------------------------------------------- */
 
 /*
- * Adds a waiting task from id, key_id, model, param, input, callback_url; the rest is ignored.
- * ZT_E_CONFLICT: the id exists.
+ * Adds a waiting task from id, key_id, model, size, param, input, callback_url; the rest is
+ * ignored. ZT_E_CONFLICT: the id exists.
  */
 enum zt_code zt_store_task_add(struct zt_store *store, const struct zt_task *task,
                                struct zt_err *err);
@@ -65,9 +66,8 @@ enum zt_code zt_store_task_by_token(struct zt_store *store, struct zt_arena *are
 /*
  * All that a client's poll asks, in one look at one moment: whose secret it is, by its hash, and
  * that key's task `id`. Of the task, what only a worker or an operator needs stays 0 and "" (input,
- * callback_url, attempt, worker, lease_us, step, steps, files_expire_us, file_bytes,
- * files_removed). ZT_OK also when there is no such key or task. Not between zt_store_begin and
- * zt_store_commit.
+ * callback_url, attempt, worker, lease_us, files_expire_us, file_bytes, files_removed). ZT_OK also
+ * when there is no such key or task. Not between zt_store_begin and zt_store_commit.
  */
 struct zt_view {
     int64_t key_id;       /* 0: no such key, or revoked */
@@ -115,6 +115,7 @@ struct zt_result {
     const char *file_token;
     int64_t files_expire_us;
     int64_t file_bytes;
+    const struct zt_pace_run *run; /* what estimates learn from (pace.h); NULL: nothing */
 };
 
 /*

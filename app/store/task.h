@@ -53,6 +53,7 @@ struct zt_task {
     const char *worker;       /* who holds the lease, "" for none */
     int64_t lease_us;         /* when it runs out */
     int64_t created_us, started_us, completed_us, updated_us;
+    int64_t moved_us;  /* when percent last grew */
     int percent;       /* 0 ... 100 */
     const char *stage; /* "" before the first report */
     int step, steps;
@@ -63,6 +64,7 @@ struct zt_task {
     int64_t files_expire_us;
     int64_t file_bytes;
     bool files_removed;
+    const char *size; /* what its duration depends on beside the model, "720p/5"; "" unknown */
 };
 
 #endif

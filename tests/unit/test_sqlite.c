@@ -90,7 +90,7 @@ static void refuses_other_schemas(void)
     world_clear(&w);
 
     world_init(&w);
-    change(&w, "ALTER TABLE task DROP COLUMN stage");
+    change(&w, "ALTER TABLE task DROP COLUMN fail_msg");
     CHECK_INT("a column is missing", world_open(&w, false, &none), ZT_E_CORRUPT);
     world_clear(&w);
 }
@@ -424,6 +424,8 @@ static void loosen(struct world *w)
               "DROP TABLE delivery; ALTER TABLE loose_d RENAME TO delivery;"
               "CREATE TABLE loose_t AS SELECT * FROM delivery_try;"
               "DROP TABLE delivery_try; ALTER TABLE loose_t RENAME TO delivery_try;"
+              "CREATE TABLE loose_e AS SELECT * FROM event;"
+              "DROP TABLE event; ALTER TABLE loose_e RENAME TO event;"
               "CREATE TABLE loose_k AS SELECT * FROM api_key;"
               "DROP TABLE api_key; ALTER TABLE loose_k RENAME TO api_key");
     reopen(w);
