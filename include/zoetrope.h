@@ -46,6 +46,7 @@ enum zt_code {
     ZT_E_CORRUPT,     /* data is damaged or not what it says it is */
     ZT_E_NOMEM,       /* memory of a size that depends on the input could not be had */
     ZT_E_IO,          /* the operating system refused: disk, file, process */
+    ZT_E_FULL,        /* no space is left on the disk, or in the user's share of it */
     ZT_E_NET,         /* a remote host failed: resolve, connect, TLS, HTTP status */
     ZT_E_UNSUPPORTED, /* well-formed, but nothing here can do it */
     ZT_E_INTERNAL,    /* a fault of our own */

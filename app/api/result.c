@@ -166,6 +166,7 @@ static const char *const fail_codes[] = {
     [ZT_E_BUSY]        = "500",
     [ZT_E_NOMEM]       = "500",
     [ZT_E_IO]          = "500",
+    [ZT_E_FULL]        = "500",
     [ZT_E_INTERNAL]    = "500",
 };
 /* clang-format on */

@@ -31,6 +31,7 @@ static int exit_status(enum zt_code code)
     case ZT_E_NOT_FOUND:
         return ZT_EXIT_NOT_FOUND;
     case ZT_E_IO:
+    case ZT_E_FULL:
     case ZT_E_NET:
     case ZT_E_TIMEOUT:
     case ZT_E_DENIED:
@@ -86,6 +87,7 @@ static int run(const struct zt_command *c, int argc, char **argv)
     int status;
     if (rc == ZT_OK) {
         zt_log_set_level((enum zt_log_level)args.config.log_level);
+        zt_log_set_format((enum zt_log_format)args.config.log_format);
         status = c->run(&args);
     } else {
         status = zt_command_misused(c->name, &err);

@@ -20,6 +20,7 @@ static const char *const code_names[] = {
     [ZT_E_CORRUPT] = "corrupt",
     [ZT_E_NOMEM] = "no_memory",
     [ZT_E_IO] = "io",
+    [ZT_E_FULL] = "full",
     [ZT_E_NET] = "network",
     [ZT_E_UNSUPPORTED] = "unsupported",
     [ZT_E_INTERNAL] = "internal",
@@ -43,6 +44,8 @@ static void make_safe(char *text, size_t size)
             *p = ' ';
         else if (*p == '"')
             *p = '\'';
+        else if (*p == '\\' && (p[1] == '\\' || p[1] == '"' || p[1] == '\0'))
+            *p = '/'; /* else it would escape what follows it in a quoted value of the log */
     }
 }
 
@@ -121,7 +124,9 @@ enum zt_code zt_fail_errno(struct zt_err *err, int errno_value, const char *what
     char text[128] = "";
     enum zt_code code = ZT_E_IO;
 
-    if (errno_value == ENOMEM)
+    if (errno_value == ENOSPC || errno_value == EDQUOT)
+        code = ZT_E_FULL;
+    else if (errno_value == ENOMEM)
         code = ZT_E_NOMEM;
     else if (errno_value == EACCES || errno_value == EPERM)
         code = ZT_E_DENIED;

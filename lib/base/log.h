@@ -1,5 +1,5 @@
 /*
- * log.h - one line an event: `time level event key=value ...`.
+ * log.h - one line an event: `time level event key=value ...`, or the same as a JSON object.
  *
  *     ZT_LOG(WARN, "callback_failed", "task=%s status=%d retry_in_us=%" PRId64, id, status, wait);
  *
@@ -17,6 +17,14 @@ enum zt_log_level { ZT_LOG_DEBUG, ZT_LOG_INFO, ZT_LOG_WARN, ZT_LOG_ERROR, ZT_LOG
 
 const char *zt_log_level_name(enum zt_log_level level);
 bool zt_log_level_parse(const char *name, enum zt_log_level *ret);
+
+/*
+ * How lines look. JSON: one object a line with "time", "level", "event" and the keys of the line in
+ * their order; a bare whole number becomes a number, all else a string. Bytes that are not UTF-8
+ * become U+FFFD.
+ */
+enum zt_log_format { ZT_LOG_TEXT, ZT_LOG_JSON };
+void zt_log_set_format(enum zt_log_format format);
 
 /* One whole line without its newline. Called by any thread. */
 typedef void zt_log_fn(void *user, enum zt_log_level level, const char *event, const char *line);

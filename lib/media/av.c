@@ -22,6 +22,8 @@ enum zt_code zt_fail_av(struct zt_err *err, enum zt_code code, int av_error, con
     av_strerror(av_error, text, sizeof(text));
     if (av_error == AVERROR(ENOMEM))
         code = ZT_E_NOMEM;
+    if (av_error == AVERROR(ENOSPC))
+        code = ZT_E_FULL;
     code = zt_fail(err, code, "%s", what);
     zt_err_detail(err, "%s", text);
     return code;

@@ -54,7 +54,8 @@ static void maps_errno(void)
     CHECK("path stays out of the message", strstr(err.msg, "/x/y") == NULL);
     CHECK_HAS("path is in the detail", err.detail, "/x/y");
     CHECK_INT("denied", zt_fail_errno(&err, EACCES, "open file", "/x"), ZT_E_DENIED);
-    CHECK_INT("other", zt_fail_errno(&err, ENOSPC, "write file", "/x"), ZT_E_IO);
+    CHECK_INT("full", zt_fail_errno(&err, ENOSPC, "write file", "/x"), ZT_E_FULL);
+    CHECK_INT("other", zt_fail_errno(&err, EIO, "write file", "/x"), ZT_E_IO);
 }
 
 static void arena_keeps_its_limit(void)

@@ -252,7 +252,7 @@ static void a_full_disk_is_told_truly(void)
         rc = zt_store_task_add(w.store, &task, &err);
         added += rc == ZT_OK;
     }
-    CHECK_INT("full", rc, ZT_E_IO);
+    CHECK_INT("full", rc, ZT_E_FULL);
     CHECK_HAS("full", err.msg, "disk is full");
     CHECK("some fitted", added > 0);
     zt_format(want, sizeof(want), "%d", zt_store_commit(w.store, &err) == ZT_OK ? added : 0);

@@ -294,14 +294,14 @@ static void says_when_the_disk_is_full(void)
         char link[256];
         snprintf(link, sizeof(link), "%s", path_of("full.mp4"));
         CHECK_INT("link", symlink("/dev/full", link), 0);
-        CHECK_INT("full", write_video(link, &plain, &err), ZT_E_IO);
+        CHECK_INT("full", write_video(link, &plain, &err), ZT_E_FULL);
         CHECK("the link is removed", access(link, F_OK) != 0);
         CHECK("the device is not", access("/dev/full", F_OK) == 0);
     }
     CHECK_INT("no folder", write_video(path_of("none/a.mp4"), &plain, &err), ZT_E_NOT_FOUND);
 #ifdef ZT_FAULTS
     setenv("ZOETROPE_FAULT", "video_write:5:28", 1);
-    CHECK_INT("fault", write_video(path_of("fault.mp4"), &plain, &err), ZT_E_IO);
+    CHECK_INT("fault", write_video(path_of("fault.mp4"), &plain, &err), ZT_E_FULL);
     CHECK_INT("gone", access(path_of("fault.mp4"), F_OK), -1);
     unsetenv("ZOETROPE_FAULT");
 #endif
