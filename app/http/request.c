@@ -1,13 +1,13 @@
 /* request.c - the life of a request, its route, and what a handler may ask of it. */
 #include "http/request.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -15,7 +15,22 @@
 
 #define ARENA_LIMIT ((size_t)192 << 20) /* several copies of the largest body, decoded */
 
-struct zt_http_req *zt_req_new(struct MHD_Connection *conn, const char *method)
+/* The client's own id, if it is one that can stand in a log line as it is. */
+static bool take_id(struct zt_http_req *req)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-_.";
+    const char *id = MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, "X-Request-Id");
+    size_t n = id ? strlen(id) : 0;
+
+    if (n == 0 || n >= ZT_HTTP_ID_TEXT || strspn(id, allowed) != n)
+        return false;
+    memcpy(req->id, id, n + 1);
+    return true;
+}
+
+struct zt_http_req *zt_req_new(struct MHD_Connection *conn, const char *method,
+                               const struct zt_http_options *options)
 {
     struct zt_http_req *req = zt_new(struct zt_http_req);
 
@@ -23,6 +38,10 @@ struct zt_http_req *zt_req_new(struct MHD_Connection *conn, const char *method)
     atomic_init(&req->stream.cut, false);
     pthread_mutex_init(&req->mutex, NULL);
     req->conn = conn;
+    req->options = options;
+    req->began_us = zt_now_mono_us();
+    if (!take_id(req))
+        zt_random_token(req->id, 8);
     req->arena = &req->arena_storage;
     req->arena->limit = ARENA_LIMIT;
     req->method = zt_arena_strdup(req->arena, method);
@@ -159,6 +178,11 @@ int zt_req_route(struct zt_http_req *req, const struct zt_route *routes, int rou
 
 /* ---- for handlers -------------------------------------------------------------------------- */
 
+const char *zt_http_id(const struct zt_http_req *req)
+{
+    return req->id;
+}
+
 const char *zt_http_method(const struct zt_http_req *req)
 {
     return req->method;
@@ -216,26 +240,6 @@ const void *zt_http_body(const struct zt_http_req *req, size_t *ret_n)
 {
     *ret_n = req->body.n;
     return req->body.data ? req->body.data : "";
-}
-
-const char *zt_http_peer(const struct zt_http_req *req)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    char *dst = req->peer;
-
-    if (dst[0] != '\0')
-        return dst;
-    snprintf(dst, ZT_HTTP_PEER_TEXT, "unknown");
-    if (info == NULL || info->client_addr == NULL)
-        return dst;
-    socklen_t n = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                           : sizeof(struct sockaddr_in);
-    if (getnameinfo(info->client_addr, n, dst, ZT_HTTP_PEER_TEXT, NULL, 0, NI_NUMERICHOST) != 0)
-        snprintf(dst, ZT_HTTP_PEER_TEXT, "unknown");
-    if (zt_starts_with(dst, "::ffff:") && strchr(dst, '.') != NULL) /* IPv4 on an IPv6 socket */
-        memmove(dst, dst + 7, strlen(dst + 7) + 1);
-    return dst;
 }
 
 struct zt_arena *zt_http_arena(struct zt_http_req *req)

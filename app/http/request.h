@@ -27,6 +27,7 @@
 #define ZT_HTTP_PARTS_MAX 4
 #define ZT_HTTP_PEER_TEXT 64
 #define ZT_HTTP_PIECE     ((size_t)4 << 10) /* of a stream, as MHD asks for it */
+#define ZT_HTTP_ID_TEXT   65
 
 enum zt_http_req_state { ZT_REQ_OPEN, ZT_REQ_SUSPENDED, ZT_REQ_ANSWERED, ZT_REQ_ABANDONED };
 
@@ -73,6 +74,10 @@ struct zt_http_req {
     void *kept;
     bool handed_out; /* a `later` handler was called and is an owner until it replies */
     char *peer;      /* "" until it is asked for */
+    char id[ZT_HTTP_ID_TEXT];
+    const struct zt_http_options *options; /* the server's */
+    int64_t began_us;                      /* monotonic */
+    int64_t in_bytes, out_bytes;
 
     zt_http_gone_fn *gone; /* NULL: the request is not held */
     void *gone_user;
@@ -88,7 +93,8 @@ struct zt_http_req {
     bool listed;
 };
 
-struct zt_http_req *zt_req_new(struct MHD_Connection *conn, const char *method);
+struct zt_http_req *zt_req_new(struct MHD_Connection *conn, const char *method,
+                               const struct zt_http_options *options);
 
 /* One owner lets go. */
 void zt_req_release(struct zt_http_req *req);

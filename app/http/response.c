@@ -22,6 +22,7 @@ void zt_response_set(struct MHD_Response *response, const struct zt_http_req *re
     if (type != NULL)
         add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     add_header(response, "X-Content-Type-Options", "nosniff");
+    add_header(response, "X-Request-Id", req->id);
     for (const struct zt_http_set_header *h = req->set; h != NULL; h = h->next)
         add_header(response, h->name, h->value);
 }
@@ -56,10 +57,12 @@ void zt_req_answer(struct zt_http_req *req, int status, struct MHD_Response *res
 }
 
 /* The handler of a `later` route is done with the request once it replied. */
-static void answer_and_release(struct zt_http_req *req, int status, struct MHD_Response *response)
+static void answer_and_release(struct zt_http_req *req, int status, struct MHD_Response *response,
+                               int64_t bytes)
 {
     bool handed_out = req->handed_out;
 
+    req->out_bytes = strcmp(req->method, "HEAD") == 0 ? 0 : bytes;
     zt_req_answer(req, status, response);
     if (handed_out)
         zt_req_release(req);
@@ -68,7 +71,7 @@ static void answer_and_release(struct zt_http_req *req, int status, struct MHD_R
 void zt_http_reply(struct zt_http_req *req, int status, const char *type, const void *body,
                    size_t n)
 {
-    answer_and_release(req, status, zt_response_new(req, type, body, n));
+    answer_and_release(req, status, zt_response_new(req, type, body, n), (int64_t)n);
 }
 
 void zt_http_reply_take(struct zt_http_req *req, int status, const char *type, struct zt_buf *body)
@@ -81,7 +84,7 @@ void zt_http_reply_take(struct zt_http_req *req, int status, const char *type, s
 
     zt_assert(response != NULL);
     zt_response_set(response, req, type);
-    answer_and_release(req, status, response);
+    answer_and_release(req, status, response, (int64_t)n);
 }
 
 /* ---- files --------------------------------------------------------------------------------- */
@@ -120,7 +123,7 @@ static void reply_unsatisfiable(struct zt_http_req *req, int64_t bytes)
 
     zt_format(range, sizeof(range), "bytes */%" PRId64, bytes);
     zt_http_set(req, MHD_HTTP_HEADER_CONTENT_RANGE, range);
-    answer_and_release(req, MHD_HTTP_RANGE_NOT_SATISFIABLE, zt_response_new(req, NULL, "", 0));
+    answer_and_release(req, MHD_HTTP_RANGE_NOT_SATISFIABLE, zt_response_new(req, NULL, "", 0), 0);
 }
 
 void zt_http_reply_file(struct zt_http_req *req, int fd, int64_t bytes, int64_t modified_us,
@@ -138,11 +141,11 @@ void zt_http_reply_file(struct zt_http_req *req, int fd, int64_t bytes, int64_t 
     zt_http_set(req, MHD_HTTP_HEADER_ETAG, etag);
     zt_http_set(req, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
     if (not_modified(req, etag, modified_s)) {
-        answer_and_release(req, MHD_HTTP_NOT_MODIFIED, zt_response_new(req, NULL, "", 0));
+        answer_and_release(req, MHD_HTTP_NOT_MODIFIED, zt_response_new(req, NULL, "", 0), 0);
         return;
     }
     if (bytes == 0) { /* nothing to map or send */
-        answer_and_release(req, MHD_HTTP_OK, zt_response_new(req, type, "", 0));
+        answer_and_release(req, MHD_HTTP_OK, zt_response_new(req, type, "", 0), 0);
         return;
     }
     enum zt_range part = zt_range_read(wanted_range(req, etag, modified_s), bytes, &first, &last);
@@ -160,5 +163,5 @@ void zt_http_reply_file(struct zt_http_req *req, int fd, int64_t bytes, int64_t 
     zt_assert(response != NULL); /* it closes the file */
     zt_response_set(response, req, type);
     answer_and_release(req, part == ZT_RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK,
-                       response);
+                       response, last - first + 1);
 }

@@ -29,6 +29,7 @@
 #include "base/thread.h"
 #include "http/listen.h"
 #include "http/request.h"
+#include "http/tls.h"
 
 #define CONNECTIONS_DEFAULT 1000
 #define IDLE_S_DEFAULT      30
@@ -41,7 +42,8 @@
 #define CONNECTION_MEMORY ((size_t)16 << 10)
 #define DISCARD_MAX       ((size_t)64 << 10) /* of a refused body that is read all the same */
 #define WATCH_US          (100 * ZT_MS_US)
-#define LOOK_PASSES       5 /* of the watch, between two looks for clients that left */
+#define LOOK_PASSES       5  /* of the watch, between two looks for clients that left */
+#define TLS_PASSES        20 /* between two looks at the certificate's files */
 #define FLUSH_US          (500 * ZT_MS_US) /* at a stop, for answers to what was cut off */
 
 /* One connection, as the watch sees it. */
@@ -61,6 +63,7 @@ struct zt_http {
     struct zt_stop *stop_watch;
     pthread_t watch;
     _Atomic int64_t body_bytes;
+    bool tls; /* the certificate is open */
 
     pthread_mutex_t connections_mutex; /* guards these; inside it, nothing of MHD is called */
     struct connection *connections;
@@ -275,6 +278,8 @@ static void *watch(void *user)
 
     for (unsigned pass = 1; !zt_stop_wait(http->stop_watch, WATCH_US); pass++) {
         int64_t now_us = zt_now_mono_us();
+        if (http->tls && pass % TLS_PASSES == 0)
+            zt_tls_look();
         struct left left = { .n = 0 };
         {
             zt_locked(&http->connections_mutex);
@@ -376,7 +381,7 @@ static enum MHD_Result on_headers(struct zt_http *http, struct MHD_Connection *c
     struct framing f = { 0 };
     int64_t length = 0;
 
-    struct zt_http_req *req = zt_req_new(conn, method);
+    struct zt_http_req *req = zt_req_new(conn, method, &http->options);
     req->http = http;
     *context = req;
     {
@@ -433,6 +438,7 @@ static enum MHD_Result on_body(struct zt_http *http, struct zt_http_req *req, co
     size_t got = *n;
 
     *n = 0; /* all of it is taken */
+    req->in_bytes += (int64_t)got;
     if (!zt_req_answered(req)) {
         if (req->piece != NULL)
             hand_on(http, req, bytes, got);
@@ -463,6 +469,7 @@ static void abandon(struct zt_http *http, struct zt_http_req *req)
                                                     MHD_RESPMEM_PERSISTENT);
     zt_assert(req->response != NULL);
     MHD_add_response_header(req->response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+    MHD_add_response_header(req->response, "X-Request-Id", req->id);
     req->status = MHD_HTTP_SERVICE_UNAVAILABLE;
     if (suspended)
         MHD_resume_connection(req->conn);
@@ -530,6 +537,25 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *conn, const
     return on_complete(http, *context);
 }
 
+/* Tells whoever asked what became of the request. */
+static void tell_done(const struct zt_http *http, struct zt_http_req *req,
+                      enum MHD_RequestTerminationCode code)
+{
+    struct zt_http_done done = {
+        .pattern = req->route ? req->route->pattern : "",
+        .took_us = zt_now_mono_us() - req->began_us,
+        .in_bytes = req->in_bytes,
+    };
+
+    if (http->options.done == NULL)
+        return;
+    if (zt_req_answered(req) && code == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        done.status = req->status;
+        done.out_bytes = req->out_bytes;
+    }
+    http->options.done(req, &done, http->options.done_user);
+}
+
 static void on_completed(void *user, struct MHD_Connection *conn, void **context,
                          enum MHD_RequestTerminationCode code)
 {
@@ -542,6 +568,7 @@ static void on_completed(void *user, struct MHD_Connection *conn, void **context
        when that answer was suspended: the watch shuts the socket. */
     bool whole = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     set_deadline(conn, whole ? next_request_deadline_us(http) : zt_now_mono_us());
+    tell_done(http, req, code);
     atomic_fetch_sub(&http->body_bytes, (int64_t)req->counted_bytes);
     let_go(http, req);
     *context = NULL;
@@ -569,25 +596,57 @@ static size_t keep_escapes(void *user, struct MHD_Connection *conn, char *text)
 
 /* ---- start and stop ------------------------------------------------------------------------ */
 
+/* Options of MHD in the order they were added. */
+struct daemon_options {
+    struct MHD_OptionItem items[16];
+    int n;
+};
+
+static void add_option(struct daemon_options *o, enum MHD_OPTION option, intptr_t value,
+                       void *pointer)
+{
+    zt_assert(o->n + 1 < (int)ZT_COUNT(o->items)); /* the last one ends the list */
+    o->items[o->n++] = (struct MHD_OptionItem){ option, value, pointer };
+}
+
+static void *as_pointer(void (*fn)(void))
+{
+    union {
+        void (*fn)(void);
+        void *pointer;
+    } as = { fn };
+
+    return as.pointer;
+}
+
 static enum zt_code start_daemon(struct zt_http *http, struct zt_err *err)
 {
     const struct zt_http_options *o = &http->options;
-    const unsigned flags =
+    struct daemon_options d = { .n = 0 };
+    unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TURBO;
 
-    http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,                    /* */
-                                    MHD_OPTION_LISTEN_SOCKET, http->listen_fd,                 /* */
-                                    MHD_OPTION_THREAD_POOL_SIZE, (unsigned)o->threads,         /* */
-                                    MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections, /* */
-                                    MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                                    (unsigned)o->max_connections_per_ip,                   /* */
-                                    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)o->idle_s,    /* */
-                                    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, /* */
-                                    MHD_OPTION_STRICT_FOR_CLIENT, 1,                       /* */
-                                    MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,       /* */
-                                    MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,     /* */
-                                    MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,      /* */
-                                    MHD_OPTION_END);
+    add_option(&d, MHD_OPTION_LISTEN_SOCKET, http->listen_fd, NULL);
+    add_option(&d, MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL);
+    add_option(&d, MHD_OPTION_CONNECTION_LIMIT, o->max_connections, NULL);
+    add_option(&d, MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_ip, NULL);
+    add_option(&d, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, NULL);
+    add_option(&d, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONNECTION_MEMORY, NULL);
+    add_option(&d, MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL);
+    add_option(&d, MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)as_pointer((void (*)(void))on_completed),
+               http);
+    add_option(&d, MHD_OPTION_NOTIFY_CONNECTION,
+               (intptr_t)as_pointer((void (*)(void))on_connection), http);
+    add_option(&d, MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)as_pointer((void (*)(void))keep_escapes),
+               NULL);
+    if (o->tls_cert != NULL) {
+        flags |= MHD_USE_TLS;
+        add_option(&d, MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)ZT_TLS_PRIORITIES);
+        add_option(&d, MHD_OPTION_HTTPS_CERT_CALLBACK, 0, zt_tls_callback());
+    }
+    d.items[d.n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+    http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY,
+                                    d.items, MHD_OPTION_END);
     if (http->daemon == NULL)
         return zt_fail_errno(err, errno, "cannot start the HTTP server on", http->address);
     return ZT_OK;
@@ -605,6 +664,8 @@ static void free_http(struct zt_http *http)
         MHD_stop_daemon(http->daemon); /* closes listen_fd too, if it was not taken away */
     else if (http->listen_fd >= 0)
         close(http->listen_fd);
+    if (http->tls)
+        zt_tls_close();
     zt_stop_free(http->stop_watch);
     pthread_cond_destroy(&http->fewer);
     pthread_mutex_destroy(&http->mutex);
@@ -637,6 +698,10 @@ enum zt_code zt_http_start(const struct zt_http_options *options, struct zt_http
     http->stop_watch = zt_stop_new();
 
     ZT_TRY(zt_listen(options->listen, &http->listen_fd, http->address, err));
+    if (options->tls_cert != NULL) {
+        ZT_TRY(zt_tls_open(options->tls_cert, options->tls_key, err));
+        http->tls = true;
+    }
     ZT_TRY(start_daemon(http, err));
     int failed = pthread_create(&http->watch, NULL, watch, http);
     if (failed != 0)

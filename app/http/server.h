@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 
+struct sockaddr;
 struct zt_buf;
 struct zt_http;     /* the server */
 struct zt_http_req; /* one request; valid until it was answered */
@@ -31,6 +32,21 @@ struct zt_route {
  * it its own shape. status is the HTTP status; text says what is wrong. Must answer at once. */
 typedef void zt_http_refuse_fn(struct zt_http_req *req, int status, const char *text, void *user);
 
+/*
+ * What became of a request, told once it is over. status 0: the client left before the answer.
+ * Called by the server's threads; method, path, header and peer may be asked for.
+ */
+struct zt_http_done {
+    const char *pattern; /* of its route; "" when it had none */
+    int status;
+    int64_t took_us;             /* from its headers to the last byte of the answer */
+    int64_t in_bytes, out_bytes; /* of the bodies */
+};
+typedef void zt_http_done_fn(struct zt_http_req *req, const struct zt_http_done *done, void *user);
+
+/* Whether a socket's address is one of a proxy that is believed. */
+typedef bool zt_http_trusts_fn(const struct sockaddr *address, size_t n, const void *user);
+
 struct zt_http_options {
     const char *listen;            /* "127.0.0.1:8080", "[::]:8080"; port 0: any free one */
     int threads;                   /* 0: one a core, at least 2 */
@@ -43,9 +59,15 @@ struct zt_http_options {
     int routes_n;
     zt_http_refuse_fn *refuse;
     void *user; /* for handlers and refuse */
+
+    zt_http_done_fn *done; /* may be NULL */
+    void *done_user;
+    zt_http_trusts_fn *trusts; /* NULL: no proxy is believed */
+    const void *trusts_user;
+    const char *tls_cert, *tls_key; /* files, PEM; both: HTTPS alone; kept */
 };
 
-/* ZT_E_INVALID: listen; ZT_E_BUSY: the address is in use; ZT_E_DENIED; ZT_E_IO. */
+/* ZT_E_INVALID: listen, certificate or key; ZT_E_BUSY: the address is in use; ZT_E_DENIED; ZT_E_IO. */
 enum zt_code zt_http_start(const struct zt_http_options *options, struct zt_http **ret,
                            struct zt_err *err);
 
@@ -63,7 +85,15 @@ const char *zt_http_part(const struct zt_http_req *req, const char *name);   /* 
 const char *zt_http_query(const struct zt_http_req *req, const char *name);  /* NULL: absent */
 const char *zt_http_header(const struct zt_http_req *req, const char *name); /* NULL: absent */
 const void *zt_http_body(const struct zt_http_req *req, size_t *ret_n);
-const char *zt_http_peer(const struct zt_http_req *req); /* "203.0.113.9" */
+/*
+ * "203.0.113.9": the client. Behind trusted proxies that is the last address of X-Forwarded-For (or,
+ * without that header, of Forwarded) that is not a trusted proxy itself.
+ */
+const char *zt_http_peer(const struct zt_http_req *req);
+bool zt_http_is_tls(const struct zt_http_req *req);   /* of the client, as a trusted proxy says */
+bool zt_http_is_local(const struct zt_http_req *req); /* from this machine, by no proxy */
+/* What logs and answers call it: the client's X-Request-Id if it is a sane one, else made here. */
+const char *zt_http_id(const struct zt_http_req *req);
 struct zt_arena *zt_http_arena(struct zt_http_req *req); /* freed after the answer was sent */
 
 /*

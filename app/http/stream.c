@@ -53,6 +53,7 @@ static ssize_t give(void *user, uint64_t position, char *dst, size_t max)
         n = max;
     memcpy(dst, s->buf.data + s->sent, n);
     s->sent += n;
+    req->out_bytes += (int64_t)n;
     if (s->sent == s->buf.n)
         drop_buffer(s);
     return (ssize_t)n;

@@ -304,6 +304,25 @@ const char *zt_guard_refuses(const struct zt_guard *guard, const struct sockaddr
     return "not an internet address";
 }
 
+bool zt_guard_lists(const struct zt_guard *guard, const struct sockaddr *address, socklen_t n)
+{
+    static const uint8_t mapped[16] = { [10] = 0xff, 0xff };
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+
+    if (address->sa_family == AF_INET && (size_t)n >= sizeof(ipv4)) {
+        memcpy(&ipv4, address, sizeof(ipv4));
+        return is_allowed(guard, AF_INET, (const uint8_t *)&ipv4.sin_addr);
+    }
+    if (address->sa_family != AF_INET6 || (size_t)n < sizeof(ipv6))
+        return false;
+    memcpy(&ipv6, address, sizeof(ipv6));
+    const uint8_t *bytes = ipv6.sin6_addr.s6_addr;
+    if (has_prefix(bytes, mapped, 96))
+        return is_allowed(guard, AF_INET, bytes + 12);
+    return is_allowed(guard, AF_INET6, bytes);
+}
+
 const char *zt_address_special(const struct sockaddr *address, socklen_t n)
 {
     return zt_guard_refuses(NULL, address, n);

@@ -34,6 +34,9 @@ enum zt_code zt_guard_allow(struct zt_guard *guard, const char *cidr, struct zt_
 const char *zt_guard_refuses(const struct zt_guard *guard, const struct sockaddr *address,
                              socklen_t n);
 
+/* Whether the operator's list names the address itself, whatever its class. */
+bool zt_guard_lists(const struct zt_guard *guard, const struct sockaddr *address, socklen_t n);
+
 /* The class alone, without allowances: NULL for global unicast. */
 const char *zt_address_special(const struct sockaddr *address, socklen_t n);
 
