@@ -282,6 +282,20 @@ const char *const zt_sqlite_schema[] = {
     " marks TEXT NOT NULL," /* when each per cent was reached, ms */
     " PRIMARY KEY (engine, model, size)"
     ") STRICT, WITHOUT ROWID;",
+
+    /*
+     * Numbers for /metrics, counted where and when things happen (stats.h): a move of a task is one
+     * whichever statement and process makes it. A handful of rows, in one page.
+     */
+    "CREATE TABLE stat (name TEXT NOT NULL, label TEXT NOT NULL, bucket INTEGER NOT NULL,"
+    " n INTEGER NOT NULL, total INTEGER NOT NULL, PRIMARY KEY (name, label, bucket)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER task_created_counted AFTER INSERT ON task"
+    " BEGIN INSERT INTO stat VALUES ('created', '', 0, 1, 0)"
+    "  ON CONFLICT DO UPDATE SET n=n+1; END;"
+    "CREATE TRIGGER task_moved_counted AFTER UPDATE OF state ON task WHEN new.state<>old.state"
+    " BEGIN INSERT INTO stat VALUES ('move', old.state || '>' || new.state, 0, 1, 0)"
+    "  ON CONFLICT DO UPDATE SET n=n+1; END;",
 };
 
 const int zt_sqlite_schema_version = (int)ZT_COUNT(zt_sqlite_schema);

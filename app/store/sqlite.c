@@ -4,6 +4,7 @@
  * and why it holds, is in README.md.
  */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/backup.h"
 #include "store/sqlite_db.h"
 
 #define APPLICATION_ID  0x5A4F4554 /* "ZOET" */
@@ -31,7 +33,7 @@ static const struct {
     { SQLITE_PERM, ZT_E_DENIED, "the database may not be opened" },
     { SQLITE_AUTH, ZT_E_DENIED, "the database refused the statement" },
     { SQLITE_CANTOPEN, ZT_E_IO, "the database cannot be opened" },
-    { SQLITE_FULL, ZT_E_IO, "the disk is full: the database cannot grow" },
+    { SQLITE_FULL, ZT_E_FULL, "the disk is full: the database cannot grow" },
     { SQLITE_CORRUPT, ZT_E_CORRUPT, "the database is damaged" },
     { SQLITE_NOTADB, ZT_E_CORRUPT, "the file is damaged or not a database" },
     { SQLITE_NOMEM, ZT_E_NOMEM, "the database ran out of memory" },
@@ -60,6 +62,8 @@ static enum zt_code fail_sqlite(struct zt_store *store, int rc, const char *what
             msg = failures[i].msg;
         }
     }
+    if (store->meter != NULL)
+        atomic_fetch_add(code == ZT_E_BUSY ? &store->meter->busy : &store->meter->failed, 1);
     zt_fail(err, code, "%s", msg);
     zt_err_detail(err, "%s: %s (%d)", what, text, extended);
     return code;
@@ -238,7 +242,10 @@ static enum zt_code commit(struct zt_store *store, struct zt_err *err)
 {
     if (zt_fault("store_commit"))
         return zt_fail_errno(err, errno, "commit to the database", NULL);
-    return run(store, ZT_STMT_COMMIT, err);
+    int64_t began_us = zt_now_mono_us();
+    ZT_TRY(run(store, ZT_STMT_COMMIT, err));
+    zt_store_meter_commit(store->meter, zt_now_mono_us() - began_us);
+    return ZT_OK;
 }
 
 /* SQLite may have rolled back by itself, after a full disk for example. */
@@ -429,12 +436,28 @@ static enum zt_code read_version(struct zt_store *store, int *ret, struct zt_err
     return ZT_OK;
 }
 
+/* A copy of the database as it was: an older program can't read what an upgrade makes of it. */
+static enum zt_code keep_old(struct zt_store *store, int version, struct zt_err *err)
+{
+    char old[PATH_MAX];
+    const char *path = sqlite3_db_filename(store->db, "main");
+
+    if (!zt_store_old_name(path, version, old, sizeof(old)))
+        return zt_fail(err, ZT_E_INVALID, "the path of the database is too long");
+    enum zt_code rc = zt_store_copy(path, old, err);
+    if (rc != ZT_OK)
+        zt_err_prefix(err, "before an upgrade the old version is kept in %s", old);
+    return rc;
+}
+
 static enum zt_code apply_schema(struct zt_store *store, struct zt_err *err)
 {
     int version = 0;
     char pragma[96];
 
     ZT_TRY(read_version(store, &version, err)); /* anew: now nobody else can change it */
+    if (version > 0 && version < zt_sqlite_schema_version)
+        ZT_TRY(keep_old(store, version, err));
     for (int v = version; v < zt_sqlite_schema_version; v++)
         ZT_TRY(exec(store, zt_sqlite_schema[v], err));
     zt_format(pragma, sizeof(pragma), "PRAGMA application_id=%d; PRAGMA user_version=%d",
@@ -530,6 +553,7 @@ enum zt_code zt_store_open(const struct zt_store_options *options, struct zt_sto
 
     pthread_once(&once, count_no_memory);
     store->clock = options->clock;
+    store->meter = options->meter;
     store->read_only = options->read_only;
     store->busy_ms = (int)(busy_us / ZT_MS_US);
     enum zt_code rc = open_file(store, options->path, err);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "store/deliveries.h"
+#include "store/stats.h"
 #include "store/store.h"
 
 struct sqlite3;
@@ -116,6 +117,10 @@ enum zt_stmt {
     ZT_STMT_PACES,
     ZT_STMT_PACE_OF_TASK,
     ZT_STMT_PACE_PUT,
+    ZT_STMT_STAT_ADD,
+    ZT_STMT_STATS,
+    ZT_STMT_OLDEST_WAITING,
+    ZT_STMT_DATABASE_BYTES,
     ZT_STMTS
 };
 
@@ -138,6 +143,12 @@ struct zt_queue_head {
     int64_t seq[ZT_QUEUE_HEAD_MAX];
 };
 
+/* A duration that waits to be written with the end of an attempt. */
+struct zt_note {
+    char phase[32];
+    int64_t took_us;
+};
+
 struct zt_store {
     struct sqlite3 *db;
     const struct zt_clock *clock;
@@ -146,6 +157,9 @@ struct zt_store {
     bool shared;       /* between zt_store_begin and zt_store_commit */
     enum zt_code lost; /* SQLite rolled the shared transaction back by itself: why */
     struct zt_queue_head head;
+    struct zt_store_meter *meter; /* NULL: nobody asks */
+    struct zt_note notes[ZT_STAT_NOTES_MAX];
+    int notes_n;
     struct sqlite3_stmt *stmt[ZT_STMTS];
 };
 
@@ -239,6 +253,8 @@ enum zt_code zt_sqlite_task_add(struct zt_store *store, const struct zt_task *ta
 /* Puts a run of a task that has just succeeded into its history. Inside its transaction. */
 enum zt_code zt_sqlite_learn(struct zt_store *store, const char *task_id,
                              const struct zt_pace_run *run, struct zt_err *err);
+/* rc, unless it is ZT_OK and the notes of the attempt that ended cannot be written. */
+enum zt_code zt_sqlite_write_notes(struct zt_store *store, enum zt_code rc, struct zt_err *err);
 
 /* ---- for tests ----------------------------------------------------------------------------- */
 

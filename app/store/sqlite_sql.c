@@ -368,5 +368,15 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_PACE_PUT] = { .sql = "INSERT OR REPLACE INTO pace (engine, model, size, runs,"
                                   " inputs_us, total_us, spread_us, marks)"
                                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
+    /* ?1 name, ?2 label, ?3 bucket, ?4 to be added to the total. Triggers count the rest. */
+    [ZT_STMT_STAT_ADD] = { .sql = "INSERT INTO stat (name, label, bucket, n, total)"
+                                  " VALUES (?1, ?2, ?3, 1, ?4) ON CONFLICT DO UPDATE"
+                                  " SET n=n+1, total=total+?4" },
+    [ZT_STMT_STATS] = { .sql = "SELECT name, label, bucket, n, total FROM stat"
+                               " ORDER BY name, label, bucket" },
+    [ZT_STMT_OLDEST_WAITING] = { .sql = "SELECT created_us FROM task WHERE state='waiting'"
+                                        " ORDER BY seq LIMIT 1" },
+    [ZT_STMT_DATABASE_BYTES] = { .sql = "SELECT page_count*page_size"
+                                        " FROM pragma_page_count, pragma_page_size" },
 };
 /* clang-format on */

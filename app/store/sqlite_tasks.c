@@ -428,6 +428,7 @@ enum zt_code zt_store_claim(struct zt_store *store, struct zt_arena *arena, cons
     bool waiting = false;
 
     zt_assert(*worker != '\0' && lease_us > 0 && lease_us <= LEASE_MAX_US);
+    store->notes_n = 0;
     ZT_TRY(any(store, ZT_STMT_CLAIM_ANY, 0, &waiting, err));
     if (!waiting)
         return zt_fail(err, ZT_E_NOT_FOUND, "no task is waiting");
@@ -513,8 +514,9 @@ enum zt_code zt_store_succeed(struct zt_store *store, const struct zt_lease *lea
     zt_assert(result->file_token != NULL && *result->file_token != '\0');
     zt_assert(result->files_expire_us >= 0 && result->file_bytes >= 0);
     ZT_TRY(zt_sqlite_enter(store, err));
-    return zt_sqlite_leave(store, succeed(store, lease, result, ret_callback, err),
-                           ZT_POINT("succeed"), err);
+    return zt_sqlite_leave(
+        store, zt_sqlite_write_notes(store, succeed(store, lease, result, ret_callback, err), err),
+        ZT_POINT("succeed"), err);
 }
 
 static enum zt_code fail(struct zt_store *store, const struct zt_lease *lease,
@@ -537,8 +539,11 @@ enum zt_code zt_store_fail(struct zt_store *store, const struct zt_lease *lease,
 {
     zt_assert(*fail_code != '\0');
     ZT_TRY(zt_sqlite_enter(store, err));
-    return zt_sqlite_leave(store, fail(store, lease, fail_code, fail_msg, ret_callback, err),
-                           ZT_POINT("fail"), err);
+    return zt_sqlite_leave(
+        store,
+        zt_sqlite_write_notes(store, fail(store, lease, fail_code, fail_msg, ret_callback, err),
+                              err),
+        ZT_POINT("fail"), err);
 }
 
 static enum zt_code put_back(struct zt_store *store, const struct zt_lease *lease,
@@ -567,8 +572,11 @@ enum zt_code zt_store_put_back(struct zt_store *store, const struct zt_lease *le
                                struct zt_err *err)
 {
     ZT_TRY(zt_sqlite_enter(store, err));
-    return zt_sqlite_leave(store, put_back(store, lease, count_attempt, reason, ret_callback, err),
-                           ZT_POINT("put_back"), err);
+    return zt_sqlite_leave(
+        store,
+        zt_sqlite_write_notes(
+            store, put_back(store, lease, count_attempt, reason, ret_callback, err), err),
+        ZT_POINT("put_back"), err);
 }
 
 /* ---- reaping ------------------------------------------------------------------------------- */

@@ -7,8 +7,8 @@
  * zt_store_commit, calls are savepoints of one shared transaction: that is how group commit puts
  * many of them behind one fsync (batch.h). Times are microseconds UTC from the clock given at open.
  *
- * Every call can also return ZT_E_BUSY (another process held the database past busy_us), ZT_E_IO
- * and ZT_E_CORRUPT; only further codes are named below. Strings returned live in `arena`.
+ * Every call can also return ZT_E_BUSY (another process held the database past busy_us), ZT_E_IO,
+ * ZT_E_FULL and ZT_E_CORRUPT; only further codes are named below. Strings returned live in `arena`.
  */
 #ifndef ZT_STORE_STORE_H
 #define ZT_STORE_STORE_H
@@ -19,6 +19,7 @@
 
 struct zt_store;
 struct zt_pace_run;
+struct zt_store_meter;
 
 #define ZT_SHA256_BYTES 32
 
@@ -27,6 +28,7 @@ struct zt_store_options {
     bool read_only;               /* many such handles beside one writer */
     int64_t busy_us;              /* how long to wait for a lock; 0: 5 s */
     const struct zt_clock *clock; /* NULL: the system's; kept */
+    struct zt_store_meter *meter; /* how commits go (stats.h); NULL: nobody asks; kept */
 };
 
 /*

@@ -38,6 +38,7 @@ REAPING_CHILD = both("reap_worker")
 KEYS = ["store.schema"] + both("key_add")
 # Not died at here, and why.
 ELSEWHERE = {
+    "store.copied": "tests/crash/upgrade.py",
     "render.frame.seed": "engines.py",
     "store.put_back": "a worker told to stop: service.py; otherwise the lease runs out, as everywhere",
     "store.put_back.done": "the same",

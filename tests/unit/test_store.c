@@ -443,9 +443,9 @@ static void a_failing_disk_changes_nothing(void)
     struct zt_lease lease = claim(&w, "w", "a");
     zt_store_start(w.store, &lease, "motion", &err);
     setenv("ZOETROPE_FAULT", "store_commit:1+:28", 1);
-    CHECK_INT("add", zt_store_task_add(w.store, &c, &err), ZT_E_IO);
+    CHECK_INT("add", zt_store_task_add(w.store, &c, &err), ZT_E_FULL);
     CHECK_HAS("add", err.msg, "No space left");
-    CHECK_INT("succeed", zt_store_succeed(w.store, &lease, &result, NULL, &err), ZT_E_IO);
+    CHECK_INT("succeed", zt_store_succeed(w.store, &lease, &result, NULL, &err), ZT_E_FULL);
     unsetenv("ZOETROPE_FAULT");
     CHECK_STR("unchanged", state_of(&w, "a"), "generating");
     CHECK_STR("no callback", ask(&w, "SELECT count(*) FROM delivery"), "0");
