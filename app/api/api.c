@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define FULL_RETRY_S "30"
+
 /* clang-format off */
 static const struct zt_route routes[] = {
     /* method, path, body_max, later, handler, admit */
@@ -30,6 +32,7 @@ static const struct zt_route routes[] = {
     { "GET",  "/openapi.json",           0, false, zt_api_openapi, NULL },
     { "GET",  "/healthz",                0, false, zt_api_healthz, NULL },
     { "GET",  "/readyz",                 0, false, zt_api_readyz,  NULL },
+    { "GET",  "/metrics",                0, false, zt_api_metrics, NULL },
 };
 /* clang-format on */
 
@@ -163,16 +166,38 @@ void zt_api_reply(struct zt_api *api, struct zt_http_req *req, int code, const c
     zt_api_reply_status(req, status_of(api, code), code, msg, data);
 }
 
+static void refuse_full(struct zt_api *api, struct zt_http_req *req)
+{
+    zt_http_set(req, "Retry-After", FULL_RETRY_S);
+    zt_api_reply(api, req, 503, "the server's disk is nearly full; please try again later", NULL);
+    if (api->options.refused_full != NULL)
+        api->options.refused_full(api->options.user);
+}
+
+bool zt_api_has_room(struct zt_api *api, struct zt_http_req *req)
+{
+    struct zt_api_state state = { 0 };
+
+    if (api->options.state != NULL)
+        api->options.state(api->options.user, &state);
+    if (state.disk_low)
+        refuse_full(api, req);
+    return !state.disk_low;
+}
+
 void zt_api_reply_fault(struct zt_api *api, struct zt_http_req *req, enum zt_code rc,
                         const struct zt_err *err)
 {
     char msg[256];
     char detail[300];
 
-    ZT_LOG(ERROR, "request_failed", "code=%s msg=%s detail=%s", zt_code_name(rc),
-           zt_log_quote(err->msg, msg, sizeof(msg)),
+    ZT_LOG(ERROR, "request_failed", "request=%s code=%s msg=%s detail=%s", zt_http_id(req),
+           zt_code_name(rc), zt_log_quote(err->msg, msg, sizeof(msg)),
            zt_log_quote(err->detail, detail, sizeof(detail)));
-    zt_api_reply(api, req, 500, ZT_API_EXCEPTION, NULL);
+    if (rc == ZT_E_FULL)
+        refuse_full(api, req);
+    else
+        zt_api_reply(api, req, 500, ZT_API_EXCEPTION, NULL);
 }
 
 void zt_api_reply_later(struct zt_api *api, struct zt_http_req *req, int64_t wait_us,

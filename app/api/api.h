@@ -12,6 +12,15 @@
 #include "store/batch.h"
 
 struct zt_api;
+struct zt_buf;
+
+/* What /readyz and the refusal of new work go by. */
+struct zt_api_state {
+    bool draining; /* a stop was asked for */
+    bool disk_low; /* less is free than the reserve */
+    int64_t disk_free_bytes, disk_reserve_bytes;
+    int workers_wanted, workers_alive; /* wanted 0: they are started by hand */
+};
 
 /* Reading prompts: the library's own functions (zoetrope.h), which this folder may not call. */
 struct zt_api_prompts {
@@ -35,6 +44,12 @@ struct zt_api_options {
     int64_t max_waiting;           /* tasks waiting over all keys; past it 429; 0: no limit */
     void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
     void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */
+    void (*state)(void *user, struct zt_api_state *ret); /* NULL: nothing stands in the way */
+    /* The text for /metrics, appended; NULL: there is none. */
+    enum zt_code (*metrics)(void *user, struct zt_store *store, struct zt_buf *buf,
+                            struct zt_err *err);
+    void (*refused_full)(void *user); /* a request was refused for want of room; may be NULL */
+    const char *metrics_token;        /* NULL or "": /metrics is for this machine alone; kept */
     void *user;
 };
 

@@ -45,7 +45,8 @@ void zt_api_admit_create(struct zt_http_req *req, void *user)
         zt_api_reply_later(api, req, wait_us, TOO_OFTEN);
         return;
     }
-    zt_api_check_json(api, req);
+    if (zt_api_check_json(api, req))
+        zt_api_has_room(api, req);
 }
 
 /* Renews the count of waiting tasks when it is old; one thread does, the others go on with it. */
@@ -140,8 +141,8 @@ static void done(void *user, enum zt_code rc, const struct zt_err *err)
         zt_api_reply_replay(api, c->req, c->task.key_id, &c->offer);
         return;
     }
-    ZT_LOG(INFO, "task_created", "task=%s key=%" PRId64 " model=%s", c->task.id, c->task.key_id,
-           c->task.model);
+    ZT_LOG(INFO, "task_created", "task=%s key=%" PRId64 " model=%s request=%s", c->task.id,
+           c->task.key_id, c->task.model, zt_http_id(c->req));
     zt_api_reply(api, c->req, 200, "success", c->offer.answer);
     if (api->options.created != NULL)
         api->options.created(api->options.user);

@@ -5,6 +5,8 @@
 #ifndef ZT_API_INSIDE_H
 #define ZT_API_INSIDE_H
 
+#include <stdatomic.h>
+
 #include "api/api.h"
 #include "api/out.h"
 #include "api/rate.h"
@@ -29,6 +31,8 @@ struct zt_api {
     char *store_path, *public_url, *engine;
     struct zt_rate *creates; /* NULL: no limit */
     struct zt_api_backlog backlog;
+
+    atomic_uint unready; /* why /readyz said no the last time it was asked */
 
     pthread_mutex_t handles_mutex; /* guards the two below */
     struct zt_store *handles[32];
@@ -57,7 +61,14 @@ void zt_api_send(struct zt_api *api, struct zt_http_req *req, int code, struct z
 void zt_api_reply_status(struct zt_http_req *req, int status, int code, const char *msg,
                          const char *data);
 
-/* Our own fault or the machine's: logged here with its detail, 500 to the client. */
+/*
+ * Whether there is room on the disk for new work; otherwise it was refused with 503. For every
+ * handler that takes something in, before its body is read.
+ */
+bool zt_api_has_room(struct zt_api *api, struct zt_http_req *req);
+
+/* Our own fault or the machine's: logged here with its detail, 500 to the client; 503 when the disk
+ * is full. */
 void zt_api_reply_fault(struct zt_api *api, struct zt_http_req *req, enum zt_code rc,
                         const struct zt_err *err);
 
@@ -100,6 +111,7 @@ void zt_api_record(struct zt_http_req *req, void *user);
 void zt_api_file(struct zt_http_req *req, void *user);
 void zt_api_healthz(struct zt_http_req *req, void *user);
 void zt_api_readyz(struct zt_http_req *req, void *user);
+void zt_api_metrics(struct zt_http_req *req, void *user);
 void zt_api_openapi(struct zt_http_req *req, void *user);
 
 /* ---- cancelling ---------------------------------------------------------------------------- */

@@ -445,6 +445,10 @@ static enum zt_code check_together(const struct zt_config *c, unsigned command, 
                              "callback-lease must be longer than callback-timeout (%" PRId64
                              " ms), not %" PRId64 " ms",
                              c->callback_timeout_us / ZT_MS_US, c->callback_lease_us / ZT_MS_US);
+    if ((command & ZT_FOR_SERVE) != 0 && (*c->tls_cert == '\0') != (*c->tls_key == '\0'))
+        return zt_fail_field(err, ZT_E_INVALID, "tls-cert",
+                             "tls-cert and tls-key go together: %s is missing",
+                             *c->tls_cert ? "tls-key" : "tls-cert");
     return ZT_OK;
 }
 

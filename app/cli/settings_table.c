@@ -15,6 +15,7 @@
 #define TB         (INT64_C(1) << 40)
 
 static const char *const statuses[] = { "real", "compat", NULL };
+static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
 /* clang-format off */
@@ -33,6 +34,19 @@ const struct zt_setting zt_settings_table[] = {
     { .name = "public-url", .kind = ZT_KIND_TEXT, .at = AT(public_url), .fallback = "",
       .value = "URL", .commands = ZT_FOR_SERVE,
       .help = "what result URLs start with, when clients reach the server through another name" },
+
+    { .name = "tls-cert", .kind = ZT_KIND_TEXT, .at = AT(tls_cert), .fallback = "",
+      .value = "FILE", .commands = ZT_FOR_SERVE,
+      .help = "certificate chain (PEM): serve HTTPS; read anew when the file changes" },
+    { .name = "tls-key", .kind = ZT_KIND_TEXT, .at = AT(tls_key), .fallback = "", .value = "FILE",
+      .commands = ZT_FOR_SERVE, .help = "the private key of --tls-cert (PEM)" },
+    { .name = "trusted-proxies", .kind = ZT_KIND_TEXT, .at = AT(trusted_proxies), .fallback = "",
+      .value = "CIDR,...", .commands = ZT_FOR_SERVE,
+      .help = "reverse proxies whose X-Forwarded-For, -Proto and Forwarded headers are believed" },
+    { .name = "metrics-token", .kind = ZT_KIND_TEXT, .at = AT(metrics_token), .fallback = "",
+      .value = "TEXT", .commands = ZT_FOR_SERVE,
+      .help = "lets others than this machine read /metrics, as a bearer token; better given as "
+              "ZOETROPE_METRICS_TOKEN than as a flag" },
 
     /* ---- generating ---- */
     { .name = "engine", .kind = ZT_KIND_TEXT, .at = AT(engine), .fallback = "motion",
@@ -126,12 +140,21 @@ const struct zt_setting zt_settings_table[] = {
     { .name = "keep-at-least", .kind = ZT_KIND_DURATION, .at = AT(keep_least_us),
       .fallback = "1d", .max = DAYS(36500), .commands = ZT_FOR_SERVE,
       .help = "a result younger than this never goes because of keep-bytes" },
+    { .name = "reserve-disk", .kind = ZT_KIND_BYTES, .at = AT(reserve_bytes), .fallback = "1G",
+      .max = 1024 * TB, .commands = WORK | ZT_FOR_STORE,
+      .help = "free space kept for work that was accepted: below it new work is refused with 503; "
+              "never more than a tenth of the file system; 0: none" },
     { .name = "keep-tasks", .kind = ZT_KIND_DURATION, .at = AT(keep_tasks_us), .fallback = "60d",
       .min = SECONDS(60), .max = DAYS(36500), .commands = ZT_FOR_SERVE,
       .help = "how long a finished task can be asked about" },
 
     { .name = "log-level", .kind = ZT_KIND_WORD, .at = AT(log_level), .fallback = "info",
       .words = levels, .commands = ALL, .help = "the least important lines that are logged" },
+    { .name = "log-format", .kind = ZT_KIND_WORD, .at = AT(log_format), .fallback = "text",
+      .words = formats, .commands = ALL,
+      .help = "text: key=value pairs; json: the same events and fields, an object a line" },
+    { .name = "access-log", .kind = ZT_KIND_BOOL, .at = AT(access_log), .fallback = "false",
+      .commands = ZT_FOR_SERVE, .help = "log every request that was answered" },
 
     /* ---- between our own processes ---- */
     { .name = "name", .kind = ZT_KIND_TEXT, .at = AT(name), .fallback = "", .value = "NAME",

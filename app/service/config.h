@@ -40,7 +40,13 @@ struct zt_config {
     int64_t keep_files_us, keep_least_us, keep_bytes, keep_tasks_us;
     const char *preset; /* of the encoder */
     int64_t crf;
-    int log_level; /* enum zt_log_level */
+    int log_level;  /* enum zt_log_level */
+    int log_format; /* enum zt_log_format */
+    bool access_log;
+    const char *tls_cert, *tls_key; /* "" : plain HTTP */
+    const char *trusted_proxies;    /* CIDRs, separated by commas */
+    const char *metrics_token;      /* "" : /metrics is for this machine alone */
+    int64_t reserve_bytes;
     int64_t callback_workers, callback_lease_us, callback_timeout_us;
     int64_t callback_host_limit, callback_break_after, callback_break_us;
     struct zt_durations callback_retries; /* waits between tries: one more try than waits */

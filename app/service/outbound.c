@@ -9,27 +9,36 @@
 
 #define CIDR_MAX 64
 
-enum zt_code zt_outbound_guard(const struct zt_config *config, struct zt_guard **ret,
-                               struct zt_err *err)
+enum zt_code zt_outbound_networks(const char *setting, const char *cidrs, struct zt_guard **ret,
+                                  struct zt_err *err)
 {
     zt_auto(guard) struct zt_guard *guard = zt_guard_new();
 
-    for (const char *p = config->allow_net; *p != '\0';) {
+    for (const char *p = cidrs; *p != '\0';) {
         char cidr[CIDR_MAX];
         size_t n = strcspn(p, ", ");
         if (n > 0) {
             if (!zt_format(cidr, sizeof(cidr), "%.*s", (int)n, p))
-                return zt_fail_field(err, ZT_E_INVALID, "allow-net",
-                                     "allow-net has an entry of %zu characters: a network like "
+                return zt_fail_field(err, ZT_E_INVALID, setting,
+                                     "%s has an entry of %zu characters: a network like "
                                      "10.0.0.0/8 has at most %d",
-                                     n, CIDR_MAX - 1);
-            ZT_TRY(zt_guard_allow(guard, cidr, err));
+                                     setting, n, CIDR_MAX - 1);
+            enum zt_code rc = zt_guard_allow(guard, cidr, err);
+            if (rc != ZT_OK)
+                zt_err_prefix(err, "%s", setting);
+            ZT_TRY(rc);
         }
         p += n;
         p += strspn(p, ", ");
     }
     *ret = zt_take_guard(&guard);
     return ZT_OK;
+}
+
+enum zt_code zt_outbound_guard(const struct zt_config *config, struct zt_guard **ret,
+                               struct zt_err *err)
+{
+    return zt_outbound_networks("allow-net", config->allow_net, ret, err);
 }
 
 struct zt_client *zt_outbound_client(const struct zt_config *config, const struct zt_guard *guard,

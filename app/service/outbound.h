@@ -7,6 +7,13 @@
 
 struct zt_config;
 
+/*
+ * A list of networks, separated by commas, as the guard holds it. ZT_E_INVALID: one is not one; msg
+ * begins with the name of the setting.
+ */
+enum zt_code zt_outbound_networks(const char *setting, const char *cidrs, struct zt_guard **ret,
+                                  struct zt_err *err);
+
 /* ZT_E_INVALID: a network in allow-net is not one. */
 enum zt_code zt_outbound_guard(const struct zt_config *config, struct zt_guard **ret,
                                struct zt_err *err);

@@ -12,6 +12,7 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "service/config.h"
+#include "service/metrics.h"
 #include "store/events.h"
 
 #define REAP_US        ZT_SECOND_US
@@ -241,6 +242,8 @@ static void reap(struct zt_retain *r)
     log_trouble("reap", rc, &err);
     if (rc != ZT_OK || requeued + failed == 0)
         return;
+    zt_metrics_count(r->options.metrics, ZT_COUNT_LEASES_REQUEUED, requeued);
+    zt_metrics_count(r->options.metrics, ZT_COUNT_LEASES_FAILED, failed);
     ZT_LOG(WARN, "leases_ran_out", "requeued=%d failed=%d", requeued, failed);
     if (requeued > 0)
         r->options.requeued(r->options.user);

@@ -9,6 +9,7 @@
 
 struct zt_blobs;
 struct zt_config;
+struct zt_metrics;
 struct zt_retain;
 
 struct zt_retain_options {
@@ -18,6 +19,7 @@ struct zt_retain_options {
     void (*requeued)(void *user);     /* tasks wait again */
     void (*callback_due)(void *user); /* tasks failed */
     void *user;
+    struct zt_metrics *metrics; /* NULL: nothing is counted; kept */
 };
 
 enum zt_code zt_retain_start(const struct zt_retain_options *options, struct zt_retain **ret,

@@ -32,10 +32,12 @@
 #include "service/sandbox.h"
 #include "store/pace.h"
 #include "store/queue.h"
+#include "store/stats.h"
 
 #define FETCH_TRIES    3
 #define FETCH_RETRY_US (500 * ZT_MS_US) /* doubled at each further try */
 #define SETTLE_TRIES   3
+#define FULL_RETRY_US  (250 * ZT_MS_US)
 #define BLOB_SCHEME    "blob:"
 #define TOKEN_BYTES    32
 #define BLOB_NAME_MAX  128
@@ -58,6 +60,8 @@ struct job {
     int64_t started_us; /* monotonic; of the engine */
     int told_percent;
     struct zt_pace_run pace; /* reached_us up to told_percent */
+    char stage[32];          /* of the engine, "" before it reported one */
+    int64_t stage_us;        /* since when, monotonic */
 };
 
 static bool must_end(void *user)
@@ -70,6 +74,25 @@ static bool must_end(void *user)
 static void report(const struct job *job, const char *stage)
 {
     zt_keeper_progress(job->run->keeper, &(struct zt_progress){ .stage = stage });
+}
+
+/* ---- how long it takes --------------------------------------------------------------------- */
+
+/* Notes a phase that began at since_us and ends now; written with the end of the attempt. */
+static void note(const struct job *job, const char *phase, int64_t since_us)
+{
+    zt_store_note(job->run->store, phase, zt_now_mono_us() - since_us);
+}
+
+/* The engine is at `stage` now; NULL: it is done. */
+static void enter_stage(struct job *job, const char *stage)
+{
+    if (stage != NULL && strcmp(stage, job->stage) == 0)
+        return;
+    if (job->stage[0] != '\0')
+        note(job, job->stage, job->stage_us);
+    (void)zt_format(job->stage, sizeof(job->stage), "%s", stage ? stage : "");
+    job->stage_us = zt_now_mono_us();
 }
 
 /* ---- inputs -------------------------------------------------------------------------------- */
@@ -108,12 +131,16 @@ static enum zt_code read_image(const struct job *job, const char *field, const c
 
     zt_buf_init(&buf, limits.max_bytes);
     report(job, "fetch");
+    int64_t since_us = zt_now_mono_us();
     enum zt_code rc = read_source(job, source, &buf, err);
     zt_crash_point("worker.fetched");
     if (rc == ZT_OK) {
+        note(job, "fetch", since_us);
+        since_us = zt_now_mono_us();
         report(job, "decode");
         rc = zt_sandbox_decode(buf.data ? buf.data : "", buf.n, &limits, job->run->give_up, ret,
                                err);
+        note(job, "decode", since_us);
         zt_crash_point("worker.decoded");
     }
     zt_buf_clear(&buf);
@@ -152,6 +179,7 @@ static int on_progress(void *user, const struct zt_progress *progress)
     struct job *job = user;
 
     note_pace(job, progress->percent);
+    enter_stage(job, progress->stage);
     zt_keeper_progress(job->run->keeper, progress);
     return must_end(user);
 }
@@ -248,7 +276,9 @@ static enum zt_code give_up(struct job *job, enum zt_run_end end, const struct z
     if (end == ZT_RUN_FAILED)
         return zt_store_fail(store, &job->lease, zt_api_fail_code(why->code), why->msg,
                              ret_callback, err);
-    return zt_store_put_back(store, &job->lease, end == ZT_RUN_RETRY, why->msg, ret_callback, err);
+    /* A full disk is nobody's attempt: the task waits until there is room, however often. */
+    bool counts = end == ZT_RUN_RETRY && why->code != ZT_E_FULL;
+    return zt_store_put_back(store, &job->lease, counts, why->msg, ret_callback, err);
 }
 
 /*
@@ -342,11 +372,19 @@ static enum zt_code settle(struct job *job, enum zt_run_end *end, const struct z
     enum zt_code rc = ZT_E_CONFLICT;
 
     zt_keeper_release(job->run->keeper);
+    note(job, "attempt", job->began_us);
+    if (*end != ZT_RUN_SUCCEEDED)
+        remove_files(job); /* first: on a full disk they may be what is in the way */
+    int64_t until_us = zt_now_mono_us() + job->run->config->lease_us / 2;
     for (int i = 0; *end != ZT_RUN_LOST && i < SETTLE_TRIES; i++) {
         rc = *end == ZT_RUN_SUCCEEDED ? succeed(job, ret_callback, err)
                                       : give_up(job, *end, why, ret_callback, err);
-        if (rc != ZT_E_BUSY && rc != ZT_E_IO)
+        if (rc == ZT_E_FULL && zt_now_mono_us() < until_us) {
+            zt_stop_wait(job->run->drain->stop, FULL_RETRY_US);
+            i--;
+        } else if (rc != ZT_E_BUSY && rc != ZT_E_IO) {
             break;
+        }
     }
     zt_crash_point("worker.settled");
     if (rc == ZT_E_CONFLICT)
@@ -375,6 +413,8 @@ enum zt_code zt_run_task(const struct zt_run *run, struct zt_arena *arena,
     ZT_LOG(INFO, "task_claimed", "task=%s attempt=%d worker=%s", task->id, task->attempt,
            run->worker);
     zt_keeper_hold(run->keeper, &job.lease);
+    if (task->attempt == 1)
+        zt_store_note(run->store, "waiting", zt_now_utc_us() - task->created_us);
     enum zt_code rc = read_inputs(&job, &why);
     if (rc == ZT_OK) {
         generating = true;
@@ -383,10 +423,16 @@ enum zt_code zt_run_task(const struct zt_run *run, struct zt_arena *arena,
         job.started_us = zt_now_mono_us();
         job.pace.inputs_us = job.started_us - job.began_us;
     }
-    if (rc == ZT_OK)
+    if (rc == ZT_OK) {
+        enter_stage(&job, "prepare");
         rc = generate(&job, &why);
-    if (rc == ZT_OK)
+        enter_stage(&job, NULL);
+    }
+    if (rc == ZT_OK) {
+        int64_t since_us = zt_now_mono_us();
         rc = publish(&job, &why);
+        note(&job, "publish", since_us);
+    }
     zt_image_clear(&job.image);
     zt_image_clear(&job.end_image);
     if (rc != ZT_OK)

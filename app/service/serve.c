@@ -17,6 +17,8 @@
 #include "service/config.h"
 #include "service/data.h"
 #include "service/deliver.h"
+#include "service/disk.h"
+#include "service/metrics.h"
 #include "service/outbound.h"
 #include "service/retain.h"
 #include "service/secret.h"
@@ -45,6 +47,9 @@ struct serve {
     struct zt_http *http;
     struct zt_deliver *deliver;
     struct zt_retain *retain;
+    struct zt_guard *proxies; /* NULL: none is trusted */
+    struct zt_metrics *metrics;
+    struct zt_disk *disk;
 };
 
 static void force_end(void *user)
@@ -78,21 +83,68 @@ static void task_cancelled(void *user, bool callback)
         callback_due(user);
 }
 
+static void tell_state(void *user, struct zt_api_state *ret)
+{
+    const struct serve *s = user;
+    struct zt_disk_state disk = zt_disk_now(s->disk);
+
+    *ret = (struct zt_api_state){
+        .draining = zt_stop_asked(s->stop),
+        .disk_low = disk.low,
+        .disk_free_bytes = disk.free_bytes,
+        .disk_reserve_bytes = disk.reserve_bytes,
+        .workers_wanted = (int)s->config->workers,
+        .workers_alive = zt_supervisor_alive(s->supervisor),
+    };
+}
+
+static enum zt_code write_metrics(void *user, struct zt_store *store, struct zt_buf *buf,
+                                  struct zt_err *err)
+{
+    struct serve *s = user;
+    struct zt_disk_state disk = zt_disk_now(s->disk);
+    int alive = zt_supervisor_alive(s->supervisor);
+    const struct zt_metrics_now now = {
+        .workers_wanted = (int)s->config->workers,
+        .workers_alive = alive,
+        .disk_free_bytes = disk.free_bytes,
+        .disk_bytes = disk.bytes,
+        .disk_reserve_bytes = disk.reserve_bytes,
+        .disk_low = disk.low,
+        .ready = !zt_stop_asked(s->stop) && !disk.low && (alive > 0 || s->config->workers == 0),
+    };
+
+    return zt_metrics_write(s->metrics, store, &now, buf, err);
+}
+
+static void refused_full(void *user)
+{
+    const struct serve *s = user;
+
+    zt_metrics_count(s->metrics, ZT_COUNT_REFUSED_FULL, 1);
+}
+
+static bool trusts(const struct sockaddr *address, size_t n, const void *user)
+{
+    return zt_guard_lists(user, address, (socklen_t)n);
+}
+
 /* The base of public URLs: as set, or the address listened on; "any address" becomes loopback. */
 static enum zt_code make_url(struct serve *s, struct zt_err *err)
 {
     const char *address = zt_http_address(s->http);
     const char *port = strrchr(address, ':');
+    const char *scheme = *s->config->tls_cert ? "https" : "http";
     bool fits;
 
     if (*s->config->public_url != '\0')
         fits = zt_format(s->url, sizeof(s->url), "%s", s->config->public_url);
     else if (zt_starts_with(address, "0.0.0.0:"))
-        fits = zt_format(s->url, sizeof(s->url), "http://127.0.0.1%s", port);
+        fits = zt_format(s->url, sizeof(s->url), "%s://127.0.0.1%s", scheme, port);
     else if (zt_starts_with(address, "[::]:"))
-        fits = zt_format(s->url, sizeof(s->url), "http://[::1]%s", port);
+        fits = zt_format(s->url, sizeof(s->url), "%s://[::1]%s", scheme, port);
     else
-        fits = zt_format(s->url, sizeof(s->url), "http://%s", address);
+        fits = zt_format(s->url, sizeof(s->url), "%s://%s", scheme, address);
     size_t n = strlen(s->url);
     while (n > 0 && s->url[n - 1] == '/')
         s->url[--n] = '\0';
@@ -105,18 +157,22 @@ static enum zt_code make_url(struct serve *s, struct zt_err *err)
 
 static enum zt_code open_storage(struct serve *s, struct zt_err *err)
 {
-    const struct zt_store_options store = { .path = s->data.store };
+    const struct zt_store_options store = { .path = s->data.store,
+                                            .meter = zt_metrics_meter(s->metrics) };
     const struct zt_supervise_options supervise = {
         .config = s->config,
         .store = store,
         .worker_argv = s->options->worker_argv,
         .callback_due = callback_due,
         .user = s,
+        .metrics = s->metrics,
     };
 
     ZT_TRY(zt_data_find(s->config->data, true, &s->data, err));
     ZT_TRY(zt_data_lock(&s->data, &s->lock_fd, err));
+    ZT_TRY(zt_disk_start(s->data.folder, s->config->reserve_bytes, &s->disk, err));
     ZT_TRY(zt_outbound_guard(s->config, &s->guard, err));
+    ZT_TRY(zt_outbound_networks("trusted-proxies", s->config->trusted_proxies, &s->proxies, err));
     ZT_TRY(zt_store_open(&store, &s->store, err));
     ZT_TRY(zt_blobs_open(s->data.files, &s->blobs, err));
     ZT_TRY(zt_supervisor_new(&supervise, &s->supervisor, err));
@@ -127,7 +183,9 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
 {
     const struct zt_config *c = s->config;
     const struct zt_api_options api = {
-        .store = { .path = s->data.store, .read_only = true },
+        .store = { .path = s->data.store,
+                   .read_only = true,
+                   .meter = zt_metrics_meter(s->metrics) },
         .batch = s->batch,
         .blobs = s->blobs,
         .public_url = c->public_url,
@@ -141,6 +199,10 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .max_waiting = c->max_waiting,
         .created = work_waits,
         .cancelled = task_cancelled,
+        .state = tell_state,
+        .metrics = write_metrics,
+        .refused_full = refused_full,
+        .metrics_token = c->metrics_token,
         .user = s,
     };
 
@@ -149,6 +211,12 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .listen = c->listen,
         .refuse = zt_api_refuse,
         .user = s->api,
+        .done = zt_metrics_request,
+        .done_user = s->metrics,
+        .trusts = trusts,
+        .trusts_user = s->proxies,
+        .tls_cert = *c->tls_cert ? c->tls_cert : NULL,
+        .tls_key = c->tls_key,
     };
     http.routes = zt_api_routes(&http.routes_n);
     ZT_TRY(zt_http_start(&http, &s->http, err));
@@ -157,7 +225,8 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
 
 static enum zt_code start_loops(struct serve *s, struct zt_err *err)
 {
-    const struct zt_store_options store = { .path = s->data.store };
+    const struct zt_store_options store = { .path = s->data.store,
+                                            .meter = zt_metrics_meter(s->metrics) };
     const struct zt_deliver_options deliver = {
         .config = s->config, .store = store, .guard = s->guard, .public_url = s->url
     };
@@ -168,6 +237,7 @@ static enum zt_code start_loops(struct serve *s, struct zt_err *err)
         .requeued = work_waits,
         .callback_due = callback_due,
         .user = s,
+        .metrics = s->metrics,
     };
 
     ZT_TRY(zt_deliver_start(&deliver, &s->deliver, err));
@@ -228,6 +298,9 @@ static void close_all(struct serve *s)
         zt_store_close(s->store);
     if (s->guard != NULL)
         zt_guard_free(s->guard);
+    zt_guard_free(s->proxies);
+    zt_disk_stop(s->disk);
+    zt_metrics_free(s->metrics);
     zt_signals_stop(s->signals);
     zt_stop_free(s->stop);
     if (s->lock_fd >= 0)
@@ -238,7 +311,11 @@ enum zt_code zt_serve(const struct zt_serve_options *options, struct zt_err *err
 {
     struct serve s = { .options = options, .config = options->config, .lock_fd = -1 };
 
+    const struct zt_metrics_options metrics = { .engine = options->config->engine,
+                                                .access_log = options->config->access_log };
+
     s.stop = zt_stop_new();
+    s.metrics = zt_metrics_new(&metrics);
     enum zt_code rc = zt_signals_start(s.stop, force_end, NULL, &s.signals, err);
     if (rc == ZT_OK)
         rc = open_storage(&s, err);

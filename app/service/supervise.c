@@ -30,6 +30,7 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "service/config.h"
+#include "service/metrics.h"
 #include "service/worker.h"
 
 #define WORKERS_MAX      64
@@ -60,6 +61,7 @@ struct zt_supervisor {
     atomic_bool work;      /* there may be some, and nobody was told yet */
     atomic_bool cancelled; /* some task was, and nobody was told yet */
     bool ending;
+    atomic_int alive;
     int n;
     struct slot slot[WORKERS_MAX];
 };
@@ -127,6 +129,8 @@ static void start_worker(struct zt_supervisor *s, int index)
     slot->control = ends[0];
     slot->idle = slot->dying = false;
     slot->started_us = zt_now_mono_us();
+    atomic_fetch_add(&s->alive, 1);
+    zt_metrics_count(s->options.metrics, ZT_COUNT_WORKERS_STARTED, 1);
     ZT_LOG(INFO, "worker_spawned", "worker=%s pid=%d", slot->name, (int)slot->pid);
 }
 
@@ -152,6 +156,8 @@ static void put_back_tasks(struct zt_supervisor *s, struct slot *slot)
     if (rc != ZT_OK && rc != ZT_E_BUSY)
         ZT_LOG(ERROR, "tasks_not_put_back", "worker=%s code=%s detail=\"%s\"", slot->name,
                zt_code_name(rc), err.detail);
+    zt_metrics_count(s->options.metrics, ZT_COUNT_LEASES_REQUEUED, requeued);
+    zt_metrics_count(s->options.metrics, ZT_COUNT_LEASES_FAILED, failed);
     if (requeued + failed > 0)
         ZT_LOG(WARN, "tasks_put_back", "worker=%s requeued=%d failed=%d reason=\"%s\"", slot->name,
                requeued, failed, slot->reason);
@@ -159,6 +165,13 @@ static void put_back_tasks(struct zt_supervisor *s, struct slot *slot)
         zt_supervisor_wake(s);
     if (failed > 0)
         s->options.callback_due(s->options.user);
+}
+
+static void report_death(struct zt_supervisor *s, const struct slot *slot, int64_t lived_us)
+{
+    zt_metrics_count(s->options.metrics, ZT_COUNT_WORKERS_DIED, 1);
+    ZT_LOG(WARN, "worker_died", "worker=%s pid=%d reason=\"%s\" lived_us=%" PRId64, slot->name,
+           (int)slot->pid, slot->reason, lived_us);
 }
 
 /* Looks whether the worker is gone; then its tasks go back and its next start is planned. */
@@ -175,9 +188,9 @@ static void check_death(struct zt_supervisor *s, struct slot *slot)
     if (s->ending && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         ZT_LOG(INFO, "worker_ended", "worker=%s pid=%d", slot->name, (int)slot->pid);
     else
-        ZT_LOG(WARN, "worker_died", "worker=%s pid=%d reason=\"%s\" lived_us=%" PRId64, slot->name,
-               (int)slot->pid, slot->reason, lived_us);
+        report_death(s, slot, lived_us);
     close(slot->control);
+    atomic_fetch_sub(&s->alive, 1);
     slot->pid = 0;
     slot->control = -1;
     slot->dying = slot->idle = false;
@@ -301,6 +314,11 @@ enum zt_code zt_supervisor_new(const struct zt_supervise_options *options,
     }
     *ret = s;
     return ZT_OK;
+}
+
+int zt_supervisor_alive(const struct zt_supervisor *s)
+{
+    return atomic_load(&s->alive);
 }
 
 static void wake_for(struct zt_supervisor *s, atomic_bool *what)

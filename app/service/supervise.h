@@ -2,7 +2,7 @@
  * supervise.h - worker processes: started, woken, restarted, and their tasks put back when they
  * die.
  *
- * All calls but wake and cancelled are the main thread's.
+ * All calls but wake, cancelled and alive are the main thread's.
  */
 #ifndef ZT_SERVICE_SUPERVISE_H
 #define ZT_SERVICE_SUPERVISE_H
@@ -10,6 +10,7 @@
 #include "store/store.h"
 
 struct zt_config;
+struct zt_metrics;
 struct zt_stop;
 struct zt_supervisor;
 
@@ -19,6 +20,7 @@ struct zt_supervise_options {
     const char *const *worker_argv;   /* kept; NULL at the end; more is added to it */
     void (*callback_due)(void *user); /* a worker finished a task with a callback */
     void *user;
+    struct zt_metrics *metrics; /* NULL: nothing is counted; kept */
 };
 
 enum zt_code zt_supervisor_new(const struct zt_supervise_options *options,
@@ -26,6 +28,9 @@ enum zt_code zt_supervisor_new(const struct zt_supervise_options *options,
 
 /* Kills what is left and frees. NULL is fine. */
 void zt_supervisor_free(struct zt_supervisor *supervisor);
+
+/* Worker processes that run. Any thread. */
+int zt_supervisor_alive(const struct zt_supervisor *supervisor);
 
 /* There may be work. Any thread, and cheap: many calls become one wake-up. */
 void zt_supervisor_wake(struct zt_supervisor *supervisor);

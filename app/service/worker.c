@@ -27,6 +27,7 @@
 #include "net/client.h"
 #include "service/config.h"
 #include "service/data.h"
+#include "service/disk.h"
 #include "service/drain.h"
 #include "service/lease.h"
 #include "service/outbound.h"
@@ -182,6 +183,8 @@ static enum zt_code work_once(struct worker *w, enum zt_run_end *ret, struct zt_
     bool callback = false;
 
     zt_arena_reset(&w->arena);
+    if (!zt_disk_lets_work(w->data.folder, w->config->reserve_bytes))
+        return zt_fail(err, ZT_E_FULL, "the disk has no room to begin with a task");
     ZT_TRY(zt_store_claim(w->store, &w->arena, w->name, w->config->lease_us, &task, err));
     zt_crash_point("worker.claimed");
     enum zt_code rc = zt_run_task(&run, &w->arena, task, ret, &callback, err);
@@ -205,6 +208,15 @@ static void wait_for_work(struct worker *w)
         zt_stop_wait(w->stop, POLL_US);
 }
 
+/* Said once; the server says it too, and refuses new work. */
+static void wait_for_room(struct worker *w)
+{
+    ZT_LOG(WARN, "worker_waits_for_room", "worker=%s", w->name);
+    while (!zt_disk_lets_work(w->data.folder, w->config->reserve_bytes) &&
+           !zt_stop_wait(w->stop, POLL_US)) {
+    }
+}
+
 static void work(struct worker *w)
 {
     struct zt_backoff trouble = { .first_us = TROUBLE_FIRST_US, .max_us = TROUBLE_MAX_US };
@@ -215,6 +227,8 @@ static void work(struct worker *w)
         enum zt_code rc = work_once(w, &end, &err);
         if (rc == ZT_E_NOT_FOUND || rc == ZT_E_BUSY) {
             wait_for_work(w);
+        } else if (rc == ZT_E_FULL) {
+            wait_for_room(w);
         } else if (rc != ZT_OK || end == ZT_RUN_RETRY) {
             int64_t wait_us = zt_backoff_next_us(&trouble);
             ZT_LOG(WARN, "worker_pauses", "worker=%s code=%s retry_in_us=%" PRId64 " detail=\"%s\"",

@@ -47,7 +47,8 @@ class Http(unittest.TestCase):
 
     def test_health(self):
         self.assertEqual(self.server.ask("GET", "/healthz", key=None).json, {"code": 200, "msg": "alive", "data": None})
-        self.assertEqual(self.server.ask("GET", "/readyz", key=None).json, {"code": 200, "msg": "ready", "data": None})
+        self.assertEqual(self.server.ask("GET", "/readyz", key=None).json, {"code": 200, "msg": "ready", "data": {
+            "checks": {"store": "ok", "disk": "ok", "workers": "ok", "accepting": "ok"}, "ready": True}})
 
     def test_no_other_site_may_read_answers(self):
         answer = self.server.ask("GET", RECORD + "?taskId=x", headers={"Origin": "https://evil.example"})
