@@ -192,6 +192,7 @@ static const char *const paths[] = {
     "\"415\":{\"$ref\":\"#/components/responses/type\"},"
     "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
     "\"429\":{\"$ref\":\"#/components/responses/often\"},"
+    "\"503\":{\"$ref\":\"#/components/responses/full\"},"
     "\"500\":{\"$ref\":\"#/components/responses/fault\"}},"
     "\"callbacks\":{\"finished\":{\"{$request.body#/callBackUrl}\":{\"post\":{"
     "\"summary\":\"Sent once the task succeeded or failed, until a 2xx answers it\","
@@ -261,9 +262,13 @@ static const char *const paths[] = {
     "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}}}",
     "{\"/healthz\":{\"get\":{\"operationId\":\"healthz\",\"summary\":\"The process answers\","
     "\"security\":[],\"responses\":{\"200\":{\"description\":\"it does\"}}}}}",
-    "{\"/readyz\":{\"get\":{\"operationId\":\"readyz\",\"summary\":\"The store can be read\","
-    "\"security\":[],\"responses\":{\"200\":{\"description\":\"it can\"},"
-    "\"503\":{\"description\":\"it cannot; msg says why\"}}}}}",
+    "{\"/readyz\":{\"get\":{\"operationId\":\"readyz\",\"summary\":\"New work is taken\","
+    "\"security\":[],\"responses\":{\"200\":{\"description\":\"it is\"},"
+    "\"503\":{\"description\":\"it is not; msg has every reason, data.checks each by name\"}}}}}",
+    "{\"/metrics\":{\"get\":{\"operationId\":\"metrics\",\"summary\":\"Figures for Prometheus: for "
+    "this machine, and for others with the operator's token\",\"security\":[],\"responses\":{"
+    "\"200\":{\"description\":\"text format 0.0.4\",\"content\":{\"text/plain\":{}}},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"}}}}}",
     "{\"/openapi.json\":{\"get\":{\"operationId\":\"openapi\",\"summary\":\"This document\","
     "\"security\":[],\"responses\":{\"200\":{\"description\":\"OpenAPI 3.1\"}}}}}",
 };
@@ -281,6 +286,7 @@ static const struct {
     { "unknown", "there is no such task, or it is another key's" },
     { "often", "too many requests; Retry-After says when to try again" },
     { "fault", "our fault; try again later" },
+    { "full", "the server's disk has no room; Retry-After says when to try again" },
 };
 
 /* The data of recordInfo, in its order. `type` is JSON. */

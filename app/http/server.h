@@ -67,7 +67,10 @@ struct zt_http_options {
     const char *tls_cert, *tls_key; /* files, PEM; both: HTTPS alone; kept */
 };
 
-/* ZT_E_INVALID: listen, certificate or key; ZT_E_BUSY: the address is in use; ZT_E_DENIED; ZT_E_IO. */
+/*
+ * ZT_E_INVALID: listen, certificate or key; ZT_E_BUSY: the address is in use; ZT_E_DENIED;
+ * ZT_E_IO.
+ */
 enum zt_code zt_http_start(const struct zt_http_options *options, struct zt_http **ret,
                            struct zt_err *err);
 
@@ -86,8 +89,8 @@ const char *zt_http_query(const struct zt_http_req *req, const char *name);  /* 
 const char *zt_http_header(const struct zt_http_req *req, const char *name); /* NULL: absent */
 const void *zt_http_body(const struct zt_http_req *req, size_t *ret_n);
 /*
- * "203.0.113.9": the client. Behind trusted proxies that is the last address of X-Forwarded-For (or,
- * without that header, of Forwarded) that is not a trusted proxy itself.
+ * "203.0.113.9": the client. Behind trusted proxies that is the last address of X-Forwarded-For
+ * (or, without that header, of Forwarded) that is not a trusted proxy itself.
  */
 const char *zt_http_peer(const struct zt_http_req *req);
 bool zt_http_is_tls(const struct zt_http_req *req);   /* of the client, as a trusted proxy says */

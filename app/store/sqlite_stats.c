@@ -9,9 +9,9 @@
 #define STATS_MAX 2000 /* rows read; a handful of names, labels and buckets exist */
 
 const int64_t zt_stat_bounds_us[ZT_STAT_BUCKETS - 1] = {
-    5 * ZT_MS_US,      25 * ZT_MS_US,    100 * ZT_MS_US,    250 * ZT_MS_US,    500 * ZT_MS_US,
-    ZT_SECOND_US,      2 * ZT_SECOND_US, 5 * ZT_SECOND_US,  10 * ZT_SECOND_US, 30 * ZT_SECOND_US,
-    60 * ZT_SECOND_US, 5 * ZT_MINUTE_US, 15 * ZT_MINUTE_US, ZT_HOUR_US,
+    ZT_MS_US,       5 * ZT_MS_US,     25 * ZT_MS_US,     100 * ZT_MS_US,   250 * ZT_MS_US,
+    500 * ZT_MS_US, ZT_SECOND_US,     2 * ZT_SECOND_US,  5 * ZT_SECOND_US, 15 * ZT_SECOND_US,
+    ZT_MINUTE_US,   5 * ZT_MINUTE_US, 15 * ZT_MINUTE_US, ZT_HOUR_US,
 };
 
 int zt_stat_bucket(int64_t us)

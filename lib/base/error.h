@@ -26,7 +26,9 @@ void zt_err_detail(struct zt_err *err, const char *fmt, ...) ZT_PRINTF(2, 3);
 /* Puts "<prefix>: " in front of err->msg. */
 void zt_err_prefix(struct zt_err *err, const char *fmt, ...) ZT_PRINTF(2, 3);
 
-/* ZT_E_IO (or FULL, NOMEM, DENIED, NOT_FOUND where errno says so) with what, path and errno's text. */
+/*
+ * ZT_E_IO (or FULL, NOMEM, DENIED, NOT_FOUND where errno says so) with what, path and errno's text.
+ */
 enum zt_code zt_fail_errno(struct zt_err *err, int errno_value, const char *what, const char *path);
 
 /* Ends the process with a line on stderr: for our own mistakes, never for input. */
