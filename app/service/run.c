@@ -379,12 +379,11 @@ static enum zt_code settle(struct job *job, enum zt_run_end *end, const struct z
     for (int i = 0; *end != ZT_RUN_LOST && i < SETTLE_TRIES; i++) {
         rc = *end == ZT_RUN_SUCCEEDED ? succeed(job, ret_callback, err)
                                       : give_up(job, *end, why, ret_callback, err);
-        if (rc == ZT_E_FULL && zt_now_mono_us() < until_us) {
-            zt_stop_wait(job->run->drain->stop, FULL_RETRY_US);
-            i--;
-        } else if (rc != ZT_E_BUSY && rc != ZT_E_IO) {
+        bool waits = rc == ZT_E_FULL && zt_now_mono_us() < until_us &&
+                     !zt_stop_wait(job->run->drain->stop, FULL_RETRY_US);
+        i -= waits;
+        if (!waits && rc != ZT_E_BUSY && rc != ZT_E_IO)
             break;
-        }
     }
     zt_crash_point("worker.settled");
     if (rc == ZT_E_CONFLICT)
