@@ -317,8 +317,8 @@ async function create() {
   if (!checkHere()) return;
   setBusy(true);
   try {
-    const image = await api.upload(first.value.file);
-    const end = last.current ? await api.upload(last.current.file) : null;
+    const image = await upload(first, "image_url");
+    const end = last.current ? await upload(last, "end_image_url") : null;
     const { data } = await api.createTask(request(image, end));
     const { data: record } = await api.record(data.taskId);
     state.preview = first.value.preview;
@@ -331,9 +331,22 @@ async function create() {
   setBusy(false);
 }
 
+/* What the server says of a picture belongs to its place. */
+async function upload(slot, field) {
+  try {
+    return await api.upload(slot.value.file);
+  } catch (error) {
+    if (error instanceof api.ApiError) error.field = field;
+    throw error;
+  }
+}
+
 function showRefusal(error) {
   if (handleDenied(error)) return;
-  if (error.code === 422 || error.code === 400) {
+  if (error.field && [400, 413, 415].includes(error.code)) {
+    showFieldError(error.field, error.message);
+    focusFirstError();
+  } else if (error.code === 422 || error.code === 400) {
     showProblems(error.message);
     focusFirstError();
   } else {
@@ -423,6 +436,7 @@ const acts = {
     $("stage").focus({ preventScroll: true });
   },
   compare: record => compare.add(record),
+  denied: error => handleDenied(error),
   async cancel(taskId) {
     stage.showCancelling();
     try {
@@ -454,7 +468,7 @@ const acts = {
     $("prompt").value = param.input.prompt ?? "";
     promptChanged();
     for (const [slot, address] of [[first, param.input.image_url], [last, param.input.end_image_url]]) {
-      const file = address?.includes("/files/") ? await fileOf(address, address.split("/").pop()).catch(() => null) : null;
+      const file = /\/(files|uploads)\//.test(address ?? "") ? await fileOf(address, address.split("/").pop()).catch(() => null) : null;
       if (file) slot.set(file);
     }
     $("prompt").focus();

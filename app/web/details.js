@@ -3,7 +3,7 @@
 import { callbacks, redeliver } from "./api.js";
 import { $, clear, h, icon, tabs } from "./dom.js";
 import { answer, curl, python, trim } from "./snippets.js";
-import { t } from "./strings.js";
+import { currentLanguage, t } from "./strings.js";
 
 let chosen = "curl";
 let unfolded = false;
@@ -27,18 +27,21 @@ function selectAll(block) {
 
 /* ---- callbacks ----------------------------------------------------------------------------- */
 
-function outcome(attempt) {
-  return attempt.status > 0 ? `HTTP ${attempt.status}` : attempt.error || t("no-answer");
+const clock = ms => new Date(ms).toLocaleTimeString(currentLanguage() === "zh" ? "zh-CN" : "en-GB");
+
+function stateLine(log) {
+  if (log.sending) return t("callback-sending");
+  return log.nextTime ? t("callback-next", clock(log.nextTime)) : t(`callback-${log.state}`);
 }
 
-function logTable(attempts) {
+function logTable(tries) {
   return h("table", { class: "log" },
     h("thead", {}, h("tr", {}, ["when", "outcome", "took-ms", "excerpt"].map(name => h("th", { scope: "col" }, t(name))))),
-    h("tbody", {}, attempts.map(attempt => h("tr", {},
-      h("td", {}, new Date(attempt.time).toLocaleTimeString()),
-      h("td", { class: attempt.status >= 200 && attempt.status < 300 ? "good" : "bad" }, outcome(attempt)),
-      h("td", {}, attempt.tookMs === null || attempt.tookMs === undefined ? "" : `${attempt.tookMs} ms`),
-      h("td", { class: "excerpt" }, attempt.excerpt ?? "")))));
+    h("tbody", {}, tries.map(one => h("tr", {},
+      h("td", {}, clock(one.time)),
+      h("td", { class: one.outcome === "done" ? "good" : "bad" }, one.status ? `HTTP ${one.status}` : one.note || t("no-answer")),
+      h("td", {}, `${one.durationMs} ms`),
+      h("td", { class: "excerpt" }, one.answer ?? "")))));
 }
 
 function callbackPanel(record, url) {
@@ -47,10 +50,14 @@ function callbackPanel(record, url) {
   async function load() {
     try {
       const { data } = await callbacks(record.taskId);
-      clear(box, h("p", { class: "callback-url" }, url), logTable(data.attempts ?? []),
+      if (!data) {
+        clear(box, h("p", { class: "callback-url" }, url), h("p", { class: "hint" }, t("callback-none")));
+        return;
+      }
+      clear(box, h("p", { class: "callback-url" }, url, h("span", { class: "callback-state" }, stateLine(data))), logTable(data.tries),
         h("div", { class: "actions" }, h("button", { type: "button", class: "action", onclick: again }, icon("again"), t("redeliver")), note));
     } catch (error) {
-      clear(box, h("p", { class: "hint" }, error.code === 404 ? t("no-callbacks") : error.message));
+      clear(box, h("p", { class: "hint" }, error.code === 0 ? t("offline") : error.message));
     }
   }
   async function again() {

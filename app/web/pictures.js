@@ -63,7 +63,7 @@ export class Slot {
     const { title, choose, remove } = this.names;
     const named = h("span", { class: "slot-name" }, t(title),
       this.names.optional ? h("span", { class: "faint" }, t("optional")) : null);
-    const button = h("button", { type: "button", class: "slot-button", "aria-label": t(choose),
+    const button = h("button", { type: "button", class: "slot-button", "aria-label": this.value ? t(choose) : null,
       "aria-describedby": this.error.id, onclick: () => this.choose() });
     if (this.value) {
       const img = h("img", { src: this.value.preview, alt: this.value.file.name || t(title) });
@@ -73,11 +73,12 @@ export class Slot {
         this.changed();
       }, { once: true });
       img.addEventListener("error", () => {
+        button.removeAttribute("aria-label");
         img.replaceWith(h("span", { class: "slot-empty" }, icon("picture"), t("not-shown")));
       }, { once: true });
       button.append(img);
     } else {
-      button.append(h("span", { class: "slot-empty" }, icon("picture"), t("choose")));
+      button.append(h("span", { class: "slot-empty" }, icon("picture"), h("span", { class: "sr" }, `${t(title)}: `), t("choose")));
     }
     const removeButton = this.value && h("button", { type: "button", class: "slot-remove", "aria-label": t(remove),
       onclick: () => { this.set(null); this.el.querySelector("button").focus(); } }, icon("cross"));

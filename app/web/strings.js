@@ -158,7 +158,12 @@ const table = {
   "no-callbacks": ["This task named no callback address.", "此任务没有回调地址。"],
   "redeliver": ["Send again", "重新发送"],
   "redelivered": ["It will be sent again", "将重新发送"],
-  "attempt": ["Try {0}", "第 {0} 次"],
+  "callback-none": ["Nothing was sent yet.", "尚未发送。"],
+  "callback-sending": ["being sent", "发送中"],
+  "callback-next": ["next try at {0}", "下次尝试 {0}"],
+  "callback-pending": ["waiting", "等待发送"],
+  "callback-done": ["delivered", "已送达"],
+  "callback-given_up": ["given up", "已放弃"],
   "no-answer": ["no answer", "无应答"],
   "when": ["Time", "时间"], "outcome": ["Outcome", "结果"], "took-ms": ["Took", "耗时"], "excerpt": ["Answer", "应答"],
 

@@ -18,7 +18,7 @@ function when(ms) {
 }
 
 export class Tasks {
-  /* acts: { open(record), compare(record) }; models: names, for the filter */
+  /* acts: { open(record), compare(record), denied(error) }; models: names, for the filter */
   constructor(acts, models) {
     this.acts = acts;
     this.models = models;
@@ -55,6 +55,9 @@ export class Tasks {
       this.draw(this.records.length ? "" : t(this.filter.state || this.filter.model ? "none-such" : "none-yet"));
     } catch (error) {
       if (turn !== this.turn) return;
+      this.records = [];
+      this.cursor = "";
+      if (this.acts.denied(error)) return this.draw(t("need-key"));
       this.draw(error instanceof ApiError && error.code === 0 ? t("offline") : error.message);
     }
   }
