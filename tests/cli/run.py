@@ -27,8 +27,7 @@ import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-COMMANDS = ["serve", "worker", "generate", "keys", "tasks", "explain", "health", "version", "backup", "restore",
-            "doctor"]
+COMMANDS = ["serve", "worker", "generate", "keys", "tasks", "explain", "health", "version"]
 QUICK = ["--resolution=480p", "--duration=2", "--preset=ultrafast"]
 
 # name, arguments, exit status, patterns on stdout, patterns on stderr
