@@ -8,13 +8,19 @@
 
 #include "api/inside.h"
 #include "api/kie.h"
+#include "api/upload.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#define FULL_RETRY_S "30"
+#define FULL_RETRY_S   "30"
+#define STORING        2  /* threads that put uploads on disk */
+#define STORING_QUEUE  64 /* uploads that wait for them */
+#define FETCHING_QUEUE 4  /* the same for each thread that fetches uploads by URL */
+
+#define UPLOAD_PATHS   "/api/file-" /* what the paths of uploads begin with */
 
 /* clang-format off */
 static const struct zt_route routes[] = {
@@ -29,6 +35,16 @@ static const struct zt_route routes[] = {
     { "GET",  "/",                       0, false, zt_api_page,    NULL },
     { "GET",  "/page/{name}",            0, false, zt_api_page_file, NULL },
     { "GET",  ZT_FILES_ROUTE,            0, false, zt_api_file,    NULL },
+    { "POST", "/api/file-base64-upload", ZT_UPLOAD_BASE64_BODY, true, zt_api_upload_base64,
+      zt_api_admit_upload },
+    { "POST", "/api/file-stream-upload", ZT_UPLOAD_FORM_BODY, true, zt_api_upload_form,
+      zt_api_admit_upload_form },
+    { "POST", "/api/file-url-upload", ZT_UPLOAD_URL_BODY, true, zt_api_upload_url,
+      zt_api_admit_upload },
+    { "GET",  ZT_UPLOADS_ROUTE,          0, false, zt_api_uploaded, NULL },
+    { "POST", "/api/v1/common/download-url", ZT_API_DOWNLOAD_BODY, false, zt_api_download_url,
+      zt_api_admit_json },
+    { "GET",  ZT_DOWNLOADS_ROUTE,        0, false, zt_api_download, NULL },
     { "GET",  "/openapi.json",           0, false, zt_api_openapi, NULL },
     { "GET",  "/healthz",                0, false, zt_api_healthz, NULL },
     { "GET",  "/readyz",                 0, false, zt_api_readyz,  NULL },
@@ -44,6 +60,14 @@ const struct zt_route *zt_api_routes(int *ret_n)
 
 /* ---- open and close ------------------------------------------------------------------------ */
 
+static enum zt_code open_uploads(struct zt_api *api, struct zt_err *err)
+{
+    int fetches = api->options.uploads.fetches;
+
+    ZT_TRY(zt_upload_pool_open(api, STORING, STORING_QUEUE, &api->upload_stores, err));
+    return zt_upload_pool_open(api, fetches, fetches * FETCHING_QUEUE, &api->upload_fetches, err);
+}
+
 enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **ret,
                          struct zt_err *err)
 {
@@ -51,6 +75,8 @@ enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **r
         return zt_fail(err, ZT_E_INVALID, "the API needs a store, a batch and a place for files");
     if (options->rate_creates > 0 && options->rate_window_us <= 0)
         return zt_fail(err, ZT_E_INVALID, "a rate limit needs a window of time");
+    if (options->uploads.max_bytes <= 0 || options->uploads.fetches <= 0)
+        return zt_fail(err, ZT_E_INVALID, "uploads need a limit, and threads to fetch them");
 
     struct zt_api *api = zt_new(struct zt_api);
     api->options = *options;
@@ -64,14 +90,20 @@ enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **r
         api->creates = zt_rate_new(options->rate_creates, options->rate_window_us);
     pthread_mutex_init(&api->backlog.mutex, NULL);
     pthread_mutex_init(&api->handles_mutex, NULL);
-    *ret = api;
-    return ZT_OK;
+    enum zt_code rc = open_uploads(api, err);
+    if (rc == ZT_OK)
+        *ret = api;
+    else
+        zt_api_close(api);
+    return rc;
 }
 
 void zt_api_close(struct zt_api *api)
 {
     if (api == NULL)
         return;
+    zt_upload_pool_close(api->upload_fetches);
+    zt_upload_pool_close(api->upload_stores);
     for (int i = 0; i < api->handles_n; i++)
         zt_store_close(api->handles[i]);
     pthread_mutex_destroy(&api->handles_mutex);
@@ -150,11 +182,32 @@ void zt_api_send(struct zt_api *api, struct zt_http_req *req, int code, struct z
     send(req, status_of(api, code), out);
 }
 
+bool zt_api_is_upload(const struct zt_http_req *req)
+{
+    return zt_starts_with(zt_http_path(req), UPLOAD_PATHS);
+}
+
+/* Uploads came from another host of the service, and have a shape of their own. */
+static void refuse_upload(struct zt_http_req *req, int status, int code, const char *msg)
+{
+    zt_auto_out struct zt_out out = { 0 };
+
+    zt_out_init(&out, ZT_API_ANSWER_MAX);
+    zt_out_raw(&out, "{\"success\":false,\"code\":");
+    zt_out_int(&out, code);
+    zt_out_key_string(&out, "msg", code == 500 ? "Internal server error" : msg);
+    send(req, status, &out);
+}
+
 void zt_api_reply_status(struct zt_http_req *req, int status, int code, const char *msg,
                          const char *data)
 {
     zt_auto_out struct zt_out out = { 0 };
 
+    if (code != 200 && zt_api_is_upload(req)) {
+        refuse_upload(req, status, code, msg);
+        return;
+    }
     zt_api_begin(&out, code, msg);
     zt_out_raw(&out, data ? data : "null");
     send(req, status, &out);

@@ -29,6 +29,19 @@ struct zt_api_prompts {
                                int *ret_n, struct zt_err *err);
 };
 
+struct zt_guard;
+
+/* Files that clients send. */
+struct zt_upload_options {
+    int64_t max_bytes;            /* of one */
+    int64_t key_bytes;            /* of all that a key has here; 0: no limit */
+    int64_t keep_us;              /* how long one can be used */
+    int64_t picture_bytes;        /* of one that a task names; 0: no limit */
+    int fetches;                  /* uploads by URL that are downloaded at once */
+    const struct zt_guard *guard; /* of those; NULL: there are none; kept */
+    const char *ca_file;          /* NULL: the system's; kept */
+};
+
 struct zt_api_options {
     struct zt_store_options store; /* read handles are opened as needed, one a thread at a time */
     struct zt_batch *batch;        /* kept */
@@ -40,6 +53,7 @@ struct zt_api_options {
     bool allow_unfiltered;         /* nsfw_checker false is obeyed */
     int rate_creates;              /* createTask a key may send per rate_window_us; 0: no limit */
     int64_t rate_window_us;
+    struct zt_upload_options uploads;
     struct zt_api_prompts prompts; /* zero: prompts cannot be explained */
     int64_t max_waiting;           /* tasks waiting over all keys; past it 429; 0: no limit */
     void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
@@ -91,6 +105,13 @@ char *zt_i2v_result_json(struct zt_arena *arena, const struct zt_i2v_result *res
 
 /* Blob names of a finished task's files, for removing them. n <= 3; entries live in arena. */
 int zt_i2v_result_files(const char *result_json, struct zt_arena *arena, const char *ret[3]);
+
+/*
+ * Removes the bytes of an upload, unless a name leads to them or an unfinished task was made from
+ * them; under the write lock, so that neither can come into being meanwhile.
+ */
+enum zt_code zt_upload_drop(struct zt_store *store, struct zt_blobs *blobs, const char *sha256,
+                            bool *ret_removed, struct zt_err *err);
 
 /* The body POSTed to callBackUrl for a finished task, made for its final state. In arena. */
 char *zt_api_callback_body(struct zt_arena *arena, const struct zt_task *task,

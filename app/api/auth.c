@@ -39,7 +39,10 @@ bool zt_api_secret_hash(const struct zt_http_req *req, uint8_t ret[ZT_SHA256_BYT
 void zt_api_deny(struct zt_api *api, struct zt_http_req *req)
 {
     zt_http_set(req, "WWW-Authenticate", "Bearer");
-    zt_api_reply(api, req, 401, "You do not have access permissions", NULL);
+    zt_api_reply(api, req, 401,
+                 zt_api_is_upload(req) ? "Authentication failed: Invalid API Key"
+                                       : "You do not have access permissions",
+                 NULL);
 }
 
 bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req)

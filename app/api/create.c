@@ -10,6 +10,7 @@
 
 #include "api/inside.h"
 #include "api/kie.h"
+#include "api/own.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
@@ -113,7 +114,7 @@ static enum zt_code store_pictures(struct zt_api *api, const struct zt_kie_reque
 {
     for (int i = 0; i < ZT_KIE_PICTURES; i++) {
         const struct zt_kie_picture *picture = &request->pictures[i];
-        if (picture->blob != NULL)
+        if (picture->blob != NULL && picture->bytes.n > 0)
             ZT_TRY(zt_blobs_put(api->options.blobs, picture->blob, picture->bytes.data,
                                 picture->bytes.n, err));
     }
@@ -158,6 +159,7 @@ static enum zt_code submit(struct zt_api *api, struct zt_kie_request *request, s
     const struct zt_api_caller *caller = zt_http_kept(c->req);
     struct zt_arena *arena = zt_http_arena(c->req);
 
+    ZT_TRY(zt_api_own_pictures(api, arena, request, err));
     ZT_TRY(join_backlog(api, err));
     ZT_TRY(store_pictures(api, request, err));
     if (request->input.seed < 0)
@@ -223,7 +225,9 @@ void zt_api_create(struct zt_http_req *req, void *user)
     rc = submit(api, &request, c, &err);
     if (rc == ZT_OK)
         return; /* done replies, or has replied */
-    if (rc == ZT_E_LIMIT)
+    if (rc == ZT_E_INVALID)
+        zt_api_reply(api, req, 422, err.msg, NULL);
+    else if (rc == ZT_E_LIMIT)
         zt_api_reply_later(api, req, api->options.max_waiting > 0 ? BACKLOG_WAIT_US : BUSY_WAIT_US,
                            err.msg);
     else

@@ -172,6 +172,17 @@ static const char skeleton[] =
     "\"taskId\":{\"type\":\"string\"},\"data\":{\"$ref\":\"#/components/schemas/task\"}}},"
     "\"task\":{\"type\":\"object\",\"properties\":{}}}}}";
 
+/* What every way of uploading can answer. */
+#define UPLOAD_RESPONSES                                                                           \
+    "\"responses\":{"                                                                              \
+    "\"200\":{\"description\":\"stored\",\"content\":{\"application/json\":{\"schema\":"           \
+    "{\"$ref\":\"#/components/schemas/uploaded\"}}}},"                                             \
+    "\"default\":{\"description\":\"refused: 400 a parameter or the file is wrong, 401 no key, "   \
+    "408 the download took too long, 413 too large or the key's room is used up, 415 the type of " \
+    "the body, 429 too many at once, 500 our fault, 503 try again later\","                        \
+    "\"content\":{\"application/json\":{\"schema\":"                                               \
+    "{\"$ref\":\"#/components/schemas/uploadError\"}}}}}"
+
 /* The paths, an object each, for compilers promise no more than 4095 characters of a string. */
 static const char *const paths[] = {
     "{\"/api/v1/jobs/createTask\":{\"post\":{\"operationId\":\"createTask\","
@@ -260,6 +271,68 @@ static const char *const paths[] = {
     "\"206\":{\"description\":\"a part of it\"},\"304\":{\"description\":\"as it was\"},"
     "\"404\":{\"description\":\"no such file, or expired\"},"
     "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}}}",
+    "{\"/api/file-base64-upload\":{\"post\":{\"operationId\":\"uploadBase64\","
+    "\"summary\":\"Stores a picture that is sent in base64; its URL can be used as image_url\","
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
+    "{\"type\":\"object\",\"required\":[\"base64Data\",\"uploadPath\"],\"properties\":{"
+    "\"base64Data\":{\"type\":\"string\",\"description\":\"base64, with or without "
+    "data:<type>;base64, before it\"},"
+    "\"uploadPath\":{\"$ref\":\"#/components/schemas/uploadPath\"},"
+    "\"fileName\":{\"$ref\":\"#/components/schemas/fileName\"}}}}}}," UPLOAD_RESPONSES "}}}",
+    "{\"/api/file-stream-upload\":{\"post\":{\"operationId\":\"uploadStream\","
+    "\"summary\":\"Stores a picture that is sent in a form\","
+    "\"requestBody\":{\"required\":true,\"content\":{\"multipart/form-data\":{\"schema\":"
+    "{\"type\":\"object\",\"required\":[\"file\",\"uploadPath\"],\"properties\":{"
+    "\"file\":{\"type\":\"string\",\"contentMediaType\":\"application/octet-stream\"},"
+    "\"uploadPath\":{\"$ref\":\"#/components/schemas/uploadPath\"},"
+    "\"fileName\":{\"$ref\":\"#/components/schemas/fileName\"}}}}}}," UPLOAD_RESPONSES "}}}",
+    "{\"/api/file-url-upload\":{\"post\":{\"operationId\":\"uploadUrl\","
+    "\"summary\":\"Downloads a picture and stores it\","
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
+    "{\"type\":\"object\",\"required\":[\"fileUrl\",\"uploadPath\"],\"properties\":{"
+    "\"fileUrl\":{\"type\":\"string\",\"format\":\"uri\",\"description\":\"http or https\"},"
+    "\"uploadPath\":{\"$ref\":\"#/components/schemas/uploadPath\"},"
+    "\"fileName\":{\"$ref\":\"#/components/schemas/fileName\"}}}}}},"
+    "" UPLOAD_RESPONSES "}}}",
+    "{\"/uploads/{token}/{name}\":{\"get\":{\"operationId\":\"upload\","
+    "\"summary\":\"A file that was uploaded; ranges, ETag, HEAD; gone once it expired\","
+    "\"security\":[],"
+    "\"parameters\":[{\"name\":\"token\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}},{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the file\",\"content\":{\"image/jpeg\":{},\"image/png\":{},"
+    "\"image/webp\":{}}},"
+    "\"206\":{\"description\":\"a part of it\"},\"304\":{\"description\":\"as it was\"},"
+    "\"404\":{\"description\":\"no such file, or expired\"},"
+    "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}}}",
+    "{\"/api/v1/common/download-url\":{\"post\":{\"operationId\":\"downloadUrl\","
+    "\"summary\":\"Another URL of a result's file, for 20 minutes\","
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
+    "{\"type\":\"object\",\"required\":[\"url\"],\"properties\":{"
+    "\"url\":{\"type\":\"string\",\"format\":\"uri\",\"description\":"
+    "\"of a file of one of this key's results\"}}}}}},"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the URL\",\"content\":{\"application/json\":{\"schema\":"
+    "{\"type\":\"object\",\"required\":[\"code\",\"msg\",\"data\"],\"properties\":{"
+    "\"code\":{\"const\":200},\"msg\":{\"const\":\"success\"},"
+    "\"data\":{\"type\":\"string\",\"format\":\"uri\"}}}}}},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
+    "{\"/downloads/{task}/{ticket}/{name}\":{\"get\":{\"operationId\":\"download\","
+    "\"summary\":\"A file of a result by a URL of downloadUrl; as file, until it expires\","
+    "\"security\":[],"
+    "\"parameters\":[{\"name\":\"task\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}},{\"name\":\"ticket\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}},{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the file\",\"content\":{\"video/mp4\":{},\"image/jpeg\":{}}},"
+    "\"206\":{\"description\":\"a part of it\"},\"304\":{\"description\":\"as it was\"},"
+    "\"404\":{\"description\":\"no such file, or expired\"},"
+    "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}}}",
     "{\"/healthz\":{\"get\":{\"operationId\":\"healthz\",\"summary\":\"The process answers\","
     "\"security\":[],\"responses\":{\"200\":{\"description\":\"it does\"}}}}}",
     "{\"/readyz\":{\"get\":{\"operationId\":\"readyz\",\"summary\":\"New work is taken\","
@@ -271,6 +344,27 @@ static const char *const paths[] = {
     "\"401\":{\"$ref\":\"#/components/responses/denied\"}}}}}",
     "{\"/openapi.json\":{\"get\":{\"operationId\":\"openapi\",\"summary\":\"This document\","
     "\"security\":[],\"responses\":{\"200\":{\"description\":\"OpenAPI 3.1\"}}}}}",
+};
+
+/* Further schemas, an object each, for the same reason. */
+static const char *const more_schemas[] = {
+    "{\"uploadPath\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":500,\"description\":"
+    "\"names separated by slashes, none at either end\"},"
+    "\"fileName\":{\"type\":\"string\",\"maxLength\":200,\"description\":"
+    "\"one is made up when it is not given; the same path and name again replaces the file\"},"
+    "\"uploadError\":{\"type\":\"object\",\"required\":[\"success\",\"code\",\"msg\"],"
+    "\"properties\":{\"success\":{\"const\":false},\"code\":{\"type\":\"integer\"},"
+    "\"msg\":{\"type\":\"string\"}}},"
+    "\"uploaded\":{\"type\":\"object\",\"required\":[\"success\",\"code\",\"msg\",\"data\"],"
+    "\"properties\":{\"success\":{\"const\":true},\"code\":{\"const\":200},"
+    "\"msg\":{\"type\":\"string\"},\"data\":{\"type\":\"object\",\"required\":[\"success\","
+    "\"fileName\",\"filePath\",\"downloadUrl\",\"fileSize\",\"mimeType\",\"uploadedAt\"],"
+    "\"properties\":{\"success\":{\"const\":true},\"fileName\":{\"type\":\"string\"},"
+    "\"filePath\":{\"type\":\"string\"},"
+    "\"downloadUrl\":{\"type\":\"string\",\"format\":\"uri\"},"
+    "\"fileSize\":{\"type\":\"integer\"},"
+    "\"mimeType\":{\"enum\":[\"image/jpeg\",\"image/png\",\"image/webp\"]},"
+    "\"uploadedAt\":{\"type\":\"string\",\"format\":\"date-time\"}}}}}}",
 };
 
 static const struct {
@@ -316,13 +410,13 @@ static const struct {
     { "recordId", "\"string\"", "equal to taskId" },
 };
 
-static void add_paths(json_t *all)
+static void add_all(json_t *all, const char *const *texts, size_t n)
 {
-    for (size_t i = 0; i < ZT_COUNT(paths); i++) {
-        json_t *path = json_loads(paths[i], JSON_REJECT_DUPLICATES, NULL);
-        zt_assert(path != NULL); /* our own text */
-        json_object_update(all, path);
-        json_decref(path);
+    for (size_t i = 0; i < n; i++) {
+        json_t *some = json_loads(texts[i], JSON_REJECT_DUPLICATES, NULL);
+        zt_assert(some != NULL); /* our own text */
+        json_object_update(all, some);
+        json_decref(some);
     }
 }
 
@@ -356,9 +450,10 @@ static char *describe(struct zt_arena *arena, const char *public_url,
     json_t *root = json_loads(skeleton, JSON_REJECT_DUPLICATES, NULL);
 
     zt_assert(root != NULL); /* our own text */
-    add_paths(json_object_get(root, "paths"));
+    add_all(json_object_get(root, "paths"), paths, ZT_COUNT(paths));
     json_t *components = json_object_get(root, "components");
     json_t *schemas = json_object_get(components, "schemas");
+    add_all(schemas, more_schemas, ZT_COUNT(more_schemas));
     add_refusals(json_object_get(components, "responses"));
     add_task_keys(json_object_get(schemas, "task"));
     add_models(schemas, json_object_get(json_object_get(schemas, "createTask"), "oneOf"), rules);

@@ -34,16 +34,14 @@ static enum zt_code find_task(struct zt_api *api, struct zt_http_req *req, struc
     return rc;
 }
 
-/* Which of the task's files the name means, and the blob it is. */
-static enum zt_code find_blob(const struct zt_task *task, struct zt_http_req *req,
-                              enum zt_api_file_of *ret_which, const char **ret_blob,
-                              struct zt_err *err)
+enum zt_code zt_api_result_blob(const struct zt_task *task, const char *name,
+                                struct zt_arena *arena, enum zt_api_file_of *ret_which,
+                                const char **ret_blob, struct zt_err *err)
 {
-    const char *name = zt_http_part(req, "name");
     struct zt_api_result result;
     char served[ZT_API_FILE_NAME];
 
-    ZT_TRY(zt_api_result_read(task->result, zt_http_arena(req), &result, err));
+    ZT_TRY(zt_api_result_read(task->result, arena, &result, err));
     for (int i = 0; i < ZT_FILES; i++) {
         enum zt_api_file_of which = (enum zt_api_file_of)i;
         if (result.blobs[i] != NULL &&
@@ -84,30 +82,39 @@ static void serve(struct zt_api *api, struct zt_http_req *req, const struct zt_t
     zt_http_reply_file(req, fd, info->bytes, info->modified_us, types[which], etag);
 }
 
-void zt_api_file(struct zt_http_req *req, void *user)
+void zt_api_reply_result(struct zt_api *api, struct zt_http_req *req, enum zt_code rc,
+                         const struct zt_task *task, enum zt_api_file_of which, const char *blob,
+                         struct zt_err *err)
 {
-    struct zt_api *api = user;
-    struct zt_err err = { 0 };
-    struct zt_task *task = NULL;
     struct zt_blob_info info = { 0 };
-    enum zt_api_file_of which = ZT_FILE_VIDEO;
-    const char *blob = NULL;
     char etag[40];
     int fd = -1;
 
-    enum zt_code rc = find_task(api, req, &task, &err);
     if (rc == ZT_OK)
-        rc = find_blob(task, req, &which, &blob, &err);
-    if (rc == ZT_OK)
-        rc = zt_blobs_open_fd(api->options.blobs, blob, &fd, &info, &err);
+        rc = zt_blobs_open_fd(api->options.blobs, blob, &fd, &info, err);
     if (rc == ZT_E_NOT_FOUND) {
         zt_api_reply_status(req, 404, 404, "there is no such file, or it has expired", NULL);
         return;
     }
     if (rc != ZT_OK) {
-        zt_api_reply_fault(api, req, rc, &err);
+        zt_api_reply_fault(api, req, rc, err);
         return;
     }
     make_etag(blob, &info, etag, sizeof(etag));
     serve(api, req, task, which, fd, etag, &info);
+}
+
+void zt_api_file(struct zt_http_req *req, void *user)
+{
+    struct zt_api *api = user;
+    struct zt_err err = { 0 };
+    struct zt_task *task = NULL;
+    enum zt_api_file_of which = ZT_FILE_VIDEO;
+    const char *blob = NULL;
+
+    enum zt_code rc = find_task(api, req, &task, &err);
+    if (rc == ZT_OK)
+        rc = zt_api_result_blob(task, zt_http_part(req, "name"), zt_http_arena(req), &which, &blob,
+                                &err);
+    zt_api_reply_result(api, req, rc, task, which, blob, &err);
 }

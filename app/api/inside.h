@@ -31,6 +31,7 @@ struct zt_api {
     char *store_path, *public_url, *engine;
     struct zt_rate *creates; /* NULL: no limit */
     struct zt_api_backlog backlog;
+    struct zt_upload_pool *upload_stores, *upload_fetches; /* upload.h */
 
     atomic_uint unready; /* why /readyz said no the last time it was asked */
 
@@ -49,9 +50,16 @@ struct zt_api_caller {
 enum zt_code zt_api_take(struct zt_api *api, struct zt_store **ret, struct zt_err *err);
 void zt_api_give(struct zt_api *api, struct zt_store *store);
 
-/* {"code":...,"msg":...,"data":...} with data as JSON text; the HTTP status follows the options. */
+/*
+ * {"code":...,"msg":...,"data":...} with data as JSON text; the HTTP status follows the options. At
+ * the addresses of uploads a refusal has their shape, {"success":false,"code":...,"msg":...}; so
+ * for all the calls below.
+ */
 void zt_api_reply(struct zt_api *api, struct zt_http_req *req, int code, const char *msg,
                   const char *data);
+
+/* Whether the request came to the address of an upload. */
+bool zt_api_is_upload(const struct zt_http_req *req);
 
 /* An answer with a large `data`: begun, written by the caller, and sent, which empties it. */
 void zt_api_begin(struct zt_out *out, int code, const char *msg);
@@ -141,6 +149,18 @@ void zt_api_explain(struct zt_http_req *req, void *user);
 void zt_api_page(struct zt_http_req *req, void *user);
 void zt_api_page_file(struct zt_http_req *req, void *user);
 
+/* Uploads (upload.c) and what is downloaded (download.c). */
+void zt_api_admit_upload(struct zt_http_req *req, void *user);
+void zt_api_upload_base64(struct zt_http_req *req, void *user);
+void zt_api_upload_url(struct zt_http_req *req, void *user);
+void zt_api_admit_upload_form(struct zt_http_req *req, void *user);
+void zt_api_upload_form(struct zt_http_req *req, void *user);
+void zt_api_uploaded(struct zt_http_req *req, void *user);
+void zt_api_download_url(struct zt_http_req *req, void *user);
+void zt_api_download(struct zt_http_req *req, void *user);
+
+#define ZT_API_DOWNLOAD_BODY ((size_t)64 << 10)
+
 /* ---- results ------------------------------------------------------------------------------- */
 
 #define ZT_FILES_ROUTE   "/files/{token}/{name}"
@@ -162,5 +182,15 @@ enum zt_code zt_api_result_read(const char *result_json, struct zt_arena *arena,
 /* "<task>.mp4", "poster.jpg", "last.jpg": the last part of the file's address. */
 const char *zt_api_file_name(enum zt_api_file_of which, const char *task_id,
                              char dst[ZT_API_FILE_NAME]);
+
+/* Which file of a finished task is served as `name`, and its blob. ZT_E_NOT_FOUND: none. */
+enum zt_code zt_api_result_blob(const struct zt_task *task, const char *name,
+                                struct zt_arena *arena, enum zt_api_file_of *ret_which,
+                                const char **ret_blob, struct zt_err *err);
+
+/* Serves that file; or, with rc not ZT_OK, says that there is none, or what went wrong. */
+void zt_api_reply_result(struct zt_api *api, struct zt_http_req *req, enum zt_code rc,
+                         const struct zt_task *task, enum zt_api_file_of which, const char *blob,
+                         struct zt_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/out.h"
+#include "api/upload.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "net/url.h"
@@ -136,20 +137,6 @@ static const struct zt_kie_model *find_model(const json_t *value, struct zt_prob
 
 /* ---- pictures sent along ------------------------------------------------------------------- */
 
-/* The type by the first bytes; only a decoder can say more, and that runs elsewhere. */
-static const char *sniff(const struct zt_buf *bytes)
-{
-    const char *data = bytes->data;
-
-    if (bytes->n >= 3 && memcmp(data, "\xFF\xD8\xFF", 3) == 0)
-        return "image/jpeg";
-    if (bytes->n >= 8 && memcmp(data, "\x89PNG\r\n\x1A\n", 8) == 0)
-        return "image/png";
-    if (bytes->n >= 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0)
-        return "image/webp";
-    return NULL;
-}
-
 static void read_picture(const char *text, const char *field, struct zt_kie_picture *ret,
                          struct zt_problems *problems)
 {
@@ -174,7 +161,8 @@ static void read_picture(const char *text, const char *field, struct zt_kie_pict
         zt_problem(problems, field, " cannot be decoded: %s", err.msg);
         return;
     }
-    ret->media = sniff(&ret->bytes);
+    /* By the first bytes; only a decoder can say more, and that runs elsewhere. */
+    ret->media = zt_picture_type(ret->bytes.data, ret->bytes.n);
     if (ret->media == NULL) {
         zt_problem(problems, field,
                    " must hold a JPEG, PNG or WebP picture, and its content (%zu "
@@ -268,7 +256,7 @@ static json_t *echo_input(const struct zt_kie_request *request, bool known_only)
     }
     for (int i = 0; i < ZT_KIE_PICTURES; i++) {
         const struct zt_kie_picture *picture = &request->pictures[i];
-        if (picture->blob != NULL)
+        if (picture->blob != NULL && !picture->stored)
             json_object_set_new(echo, picture_fields[i],
                                 json_sprintf("data:%s;sha256=%s", picture->media, picture->sha256));
     }

@@ -38,12 +38,13 @@ struct zt_kie_input {
     bool enable_safety_checker, nsfw_checker;
 };
 
-/* A picture that came inside the request. */
+/* A picture that came inside the request, or that is on this server (own.h). */
 struct zt_kie_picture {
     struct zt_buf bytes; /* n 0: there is none */
     char sha256[ZT_SHA256_HEX];
     const char *media; /* "image/png", by its content */
-    const char *blob;  /* "input/<sha256>" */
+    const char *blob;  /* "input/<sha256>"; or "upload/<sha256>", which is stored already */
+    bool stored;       /* it is one of ours, that the request names by its URL */
 };
 
 enum zt_kie_picture_of { ZT_KIE_IMAGE, ZT_KIE_END_IMAGE, ZT_KIE_PICTURES };

@@ -15,8 +15,8 @@ struct zt_blobs;
 /* Whether a name is one of the kind described above; the functions below assert it. */
 bool zt_blob_name_ok(const char *name);
 
-/* Makes the folder and its parts ("media", "input", "tmp") if needed; tmp is emptied of files
- * older than a day. */
+/* Makes the folder and its parts ("media", "input", "upload", "tmp") if needed; tmp is emptied of
+ * files older than a day. */
 enum zt_code zt_blobs_open(const char *folder, struct zt_blobs **ret, struct zt_err *err);
 void zt_blobs_close(struct zt_blobs *blobs);
 

@@ -26,13 +26,11 @@
 #define TMP_AGE_US     ZT_DAY_US /* older files in tmp belong to nobody who is alive */
 #define RANDOM_BYTES   16
 
-enum part { PART_ROOT, PART_MEDIA, PART_INPUT, PART_TMP, PARTS };
+enum part { PART_ROOT, PART_MEDIA, PART_INPUT, PART_UPLOAD, PART_TMP, PARTS };
 
 static const char *const part_names[PARTS] = {
-    [PART_ROOT] = ".",
-    [PART_MEDIA] = "media",
-    [PART_INPUT] = "input",
-    [PART_TMP] = "tmp",
+    [PART_ROOT] = ".",        [PART_MEDIA] = "media", [PART_INPUT] = "input",
+    [PART_UPLOAD] = "upload", [PART_TMP] = "tmp",
 };
 
 struct zt_blobs {

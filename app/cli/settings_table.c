@@ -12,6 +12,7 @@
 #define MAKE       (WORK | ZT_FOR_GENERATE)
 #define SECONDS(n) ((n)*ZT_SECOND_US)
 #define DAYS(n)    ((n)*ZT_DAY_US)
+#define MB         (INT64_C(1) << 20)
 #define TB         (INT64_C(1) << 40)
 
 static const char *const statuses[] = { "real", "compat", NULL };
@@ -98,6 +99,20 @@ const struct zt_setting zt_settings_table[] = {
     { .name = "allow-unfiltered", .kind = ZT_KIND_BOOL, .at = AT(allow_unfiltered),
       .fallback = "false", .commands = ZT_FOR_SERVE,
       .help = "let a request switch the output filter off with nsfw_checker" },
+
+    /* ---- uploads ---- */
+    { .name = "max-upload-bytes", .kind = ZT_KIND_BYTES, .at = AT(max_upload_bytes),
+      .fallback = "20M", .min = 1024, .max = 100 * MB, .commands = ZT_FOR_SERVE,
+      .help = "the largest file that can be uploaded; in base64 at most 20M" },
+    { .name = "upload-bytes", .kind = ZT_KIND_BYTES, .at = AT(upload_bytes), .fallback = "1G",
+      .max = 1024 * TB, .commands = ZT_FOR_SERVE,
+      .help = "all uploads of a key together; 0: no limit" },
+    { .name = "upload-fetches", .kind = ZT_KIND_INT, .at = AT(upload_fetches), .fallback = "4",
+      .min = 1, .max = 64, .commands = ZT_FOR_SERVE,
+      .help = "uploads by URL that are downloaded at the same time; four times as many may wait" },
+    { .name = "keep-uploads", .kind = ZT_KIND_DURATION, .at = AT(keep_uploads_us),
+      .fallback = "3d", .min = SECONDS(1), .max = DAYS(36500), .commands = ZT_FOR_SERVE,
+      .help = "how long an upload can be used; a task that names one keeps it until its end" },
 
     /* ---- outgoing requests ---- */
     { .name = "allow-net", .kind = ZT_KIND_TEXT, .at = AT(allow_net), .fallback = "",

@@ -38,6 +38,7 @@ struct zt_config {
     struct zt_rate rate;
     int64_t max_waiting;
     int64_t keep_files_us, keep_least_us, keep_bytes, keep_tasks_us;
+    int64_t max_upload_bytes, upload_bytes, upload_fetches, keep_uploads_us;
     const char *preset; /* of the encoder */
     int64_t crf;
     int log_level;  /* enum zt_log_level */

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "service/config.h"
 #include "service/metrics.h"
+#include "service/retain_uploads.h"
 #include "store/events.h"
 
 #define REAP_US        ZT_SECOND_US
@@ -217,6 +218,8 @@ enum zt_code zt_retain_sweep(const struct zt_config *config, struct zt_store *st
     int64_t keep_us = config->keep_files_us > LEFT_OVER_US ? config->keep_files_us : LEFT_OVER_US;
     if (rc == ZT_OK && thorough)
         rc = sweep_part(&s, "input", keep_us, is_unwanted, err);
+    if (rc == ZT_OK)
+        rc = zt_retain_uploads(store, blobs, thorough, &s.removed, err);
     if (s.removed > 0)
         ZT_LOG(INFO, "files_swept", "files=%d", s.removed);
     zt_arena_clear(&s.arena);

@@ -31,8 +31,10 @@ void zt_retain_stop(struct zt_retain *retain); /* NULL is fine */
  *   - files whose task's time is over, or that exceed keep-bytes
  *   - finished tasks older than keep-tasks whose files are gone
  *   - temporary files that a crash left behind
+ *   - uploads whose time is over, unless an unfinished task names them
  * and, when thorough, as at the start and each hour, with a look at every file:
  *   - results that no task refers to, which a crash or a lost lease left behind
+ *   - bytes of uploads that a crash left without a name
  *   - inputs older than keep-files that no unfinished task refers to
  */
 enum zt_code zt_retain_sweep(const struct zt_config *config, struct zt_store *store,
