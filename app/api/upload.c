@@ -447,7 +447,9 @@ void zt_api_admit_upload_form(struct zt_http_req *req, void *user)
         zt_upload_wrong(&w->problem, 413, "file may have %" PRId64 " bytes at most", max_bytes(w));
     w->form = zt_form_open(req, on_part, w);
     if (w->form == NULL)
-        zt_upload_wrong(&w->problem, 415, "Content-Type must be multipart/form-data");
+        zt_upload_wrong(&w->problem, 415,
+                        "Content-Type must be multipart/form-data with a boundary of"
+                        " 2 characters at least");
     if (w->problem.code != 0)
         reply_problem(w);
     else

@@ -30,7 +30,7 @@ typedef bool zt_form_fn(void *user, const struct zt_form_piece *piece);
 /*
  * For the body of a request, by its Content-Type, which is read here and again while feeding: on
  * the connection's thread, before the handler returned. NULL: it is not multipart/form-data with a
- * boundary.
+ * boundary, of 2 characters at least.
  */
 struct zt_form *zt_form_open(struct zt_http_req *req, zt_form_fn *fn, void *user);
 void zt_form_close(struct zt_form *form); /* NULL is fine */

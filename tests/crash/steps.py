@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 
+import uploads
 from world import DATA_URI, World
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -68,6 +69,8 @@ ELSEWHERE = {
     "store.upload_add.done": "the same",
     "store.uploads_forget": "the same",
     "store.uploads_forget.done": "the same",
+    "upload.stored": "the same",
+    "upload.recorded": "the same",
     "file_synced": "files of the command line alone",
     "file_renamed": "the same",
 }
@@ -237,6 +240,7 @@ def run(program, checks, outside):
     guarded(checks, workers_die, program, checks, outside, FAILING, False)
     guarded(checks, reapers_die, program, checks, outside)
     guarded(checks, key_makers_die, program, checks, outside)
+    guarded(checks, uploads.run, program, checks, outside)
     for t in threads:
         t.join()
 

@@ -285,6 +285,7 @@ static void needs_a_form(void)
         { "longer word", "Content-Type: multipart/form-database; boundary=XyZ", 415 },
         { "no boundary", "Content-Type: multipart/form-data; x=y", 415 },
         { "empty", "Content-Type: multipart/form-data", 415 },
+        { "boundary of one character", "Content-Type: multipart/form-data; boundary=X", 415 },
         { "quoted", "Content-Type: multipart/form-data; boundary=\"XyZ\"", 200 },
         { "capitals", "Content-Type: Multipart/Form-Data; boundary=XyZ", 200 },
         { "pieces without a form", "X-Raw: 1", 200 },
