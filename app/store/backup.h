@@ -15,9 +15,9 @@ enum zt_code zt_store_copy(const char *path, const char *to, struct zt_err *err)
 
 /*
  * Reads all of the database and checks its structure, its indexes and its references. Takes as long
- * as reading the file. ZT_E_CORRUPT: detail has the first thing that is wrong.
+ * as reading the file. Any schema version. ZT_E_CORRUPT: detail has the first thing that is wrong.
  */
-enum zt_code zt_store_verify(struct zt_store *store, struct zt_err *err);
+enum zt_code zt_store_verify(const char *path, struct zt_err *err);
 
 /*
  * The schema version of the file, without opening it as a store: 0 for an empty one. The errors of

@@ -91,23 +91,39 @@ enum zt_code zt_store_copy(const char *path, const char *to, struct zt_err *err)
     return rc;
 }
 
-enum zt_code zt_store_verify(struct zt_store *store, struct zt_err *err)
+/* Rows of a check, as text; each callback adds its row. */
+static int add_finding(void *user, int n, char **values, char **names)
 {
+    struct zt_buf *found = user;
+
+    (void)names;
+    const char *value = n > 0 && values[0] != NULL ? values[0] : "?";
+    return zt_buf_printf(found, NULL, "%s%s", found->n > 0 ? "; " : "", value) != ZT_OK;
+}
+
+enum zt_code zt_store_verify(const char *path, struct zt_err *err)
+{
+    zt_auto(db) struct sqlite3 *db = NULL;
     struct zt_buf found;
 
+    ZT_TRY(open_db(path, &db, err));
     zt_buf_init(&found, FINDINGS_MAX);
-    enum zt_code rc = zt_sqlite_exec(store, "PRAGMA integrity_check(3)", &found, err);
-    if (rc == ZT_OK && zt_buf_add(&found, "", 0, err) == ZT_OK && strcmp(found.data, "ok") != 0) {
-        rc = zt_fail(err, ZT_E_CORRUPT, "the database is damaged");
-        zt_err_detail(err, "%s", found.data);
+    int rc = sqlite3_exec(db, "PRAGMA integrity_check(3)", add_finding, &found, NULL);
+    bool sound = rc == SQLITE_OK && found.n == 2 && memcmp(found.data, "ok", 2) == 0;
+    if (sound) {
+        found.n = 0;
+        rc = sqlite3_exec(db, "PRAGMA foreign_key_check", add_finding, &found, NULL);
+        sound = rc == SQLITE_OK && found.n == 0;
     }
-    found.n = 0;
-    if (rc == ZT_OK)
-        rc = zt_sqlite_exec(store, "PRAGMA foreign_key_check", &found, err);
-    if (rc == ZT_OK && found.n > 0)
-        rc = zt_fail(err, ZT_E_CORRUPT, "the database refers to rows that it does not have");
+    enum zt_code code = ZT_OK;
+    if (rc != SQLITE_OK && rc != SQLITE_ABORT) {
+        code = fail_copy(err, db, rc, "the database cannot be checked");
+    } else if (!sound) {
+        code = zt_fail(err, ZT_E_CORRUPT, "the database is damaged");
+        zt_err_detail(err, "%s", found.n > 0 ? found.data : "?");
+    }
     zt_buf_clear(&found);
-    return rc;
+    return code;
 }
 
 static int first_number(void *user, int n, char **values, char **names)

@@ -27,7 +27,8 @@ import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-COMMANDS = ["serve", "worker", "generate", "keys", "tasks", "explain", "health", "version"]
+COMMANDS = ["serve", "worker", "generate", "keys", "tasks", "explain", "health", "version", "backup", "restore",
+            "doctor"]
 QUICK = ["--resolution=480p", "--duration=2", "--preset=ultrafast"]
 
 # name, arguments, exit status, patterns on stdout, patterns on stderr

@@ -39,7 +39,11 @@ REAPING_CHILD = both("reap_worker")
 KEYS = ["store.schema"] + both("key_add")
 # Not died at here, and why.
 ELSEWHERE = {
-    "store.copied": "tests/crash/upgrade.py",
+    "store.copied": "tests/api/test_backup.py: an upgrade and a backup leave the old or the new",
+    "backup.files": "tests/api/test_backup.py",
+    "backup.database": "tests/api/test_backup.py",
+    "restore.files": "tests/api/test_backup.py",
+    "restore.database": "tests/api/test_backup.py",
     "render.frame.seed": "engines.py",
     "store.put_back": "a worker told to stop: service.py; otherwise the lease runs out, as everywhere",
     "store.put_back.done": "the same",
