@@ -58,6 +58,7 @@ struct zt_api_options {
     int64_t max_waiting;           /* tasks waiting over all keys; past it 429; 0: no limit */
     void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
     void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */
+    void (*callback_due)(void *user);             /* a callback is to be sent again; may be NULL */
     void (*state)(void *user, struct zt_api_state *ret); /* NULL: nothing stands in the way */
     /* The text for /metrics, appended; NULL: there is none. */
     enum zt_code (*metrics)(void *user, struct zt_store *store, struct zt_buf *buf,
@@ -116,6 +117,10 @@ enum zt_code zt_upload_drop(struct zt_store *store, struct zt_blobs *blobs, cons
 /* The body POSTed to callBackUrl for a finished task, made for its final state. In arena. */
 char *zt_api_callback_body(struct zt_arena *arena, const struct zt_task *task,
                            const char *public_url);
+
+/* A callback and its tries, as GET /api/v1/jobs/callbacks shows them. In arena. */
+struct zt_delivery_log;
+char *zt_api_delivery_json(struct zt_arena *arena, const struct zt_delivery_log *log);
 
 /* The OpenAPI 3.1 document, from the same tables. In arena. */
 char *zt_api_describe(struct zt_arena *arena, const char *public_url);

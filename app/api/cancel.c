@@ -140,8 +140,7 @@ static void answer(void *user, enum zt_code rc, const struct zt_err *err)
     }
 }
 
-/* The taskId of the body, in the arena; NULL after an answer that says what is wrong. */
-static const char *read_id(struct zt_api *api, struct zt_http_req *req)
+const char *zt_api_read_task_id(struct zt_api *api, struct zt_http_req *req)
 {
     const struct zt_field field = {
         .name = "taskId", .kind = ZT_FIELD_TEXT, .required = true, .min = 1, .max = TASK_ID_BYTES
@@ -172,7 +171,7 @@ void zt_api_cancel(struct zt_http_req *req, void *user)
     const struct zt_api_caller *caller = zt_http_kept(req);
     struct zt_err err = { 0 };
 
-    const char *id = read_id(api, req);
+    const char *id = zt_api_read_task_id(api, req);
     if (id == NULL)
         return;
     struct asked *a = zt_arena_new(zt_http_arena(req), struct asked);

@@ -260,6 +260,41 @@ static const char *const paths[] = {
     "\"schema\":{\"type\":\"string\"}}],"
     "\"responses\":{\"200\":{\"description\":\"the file\"},\"304\":{\"description\":\"as it was\"},"
     "\"404\":{\"description\":\"no such file\"}}}}}",
+    "{\"/api/v1/jobs/callbacks\":{\"get\":{\"operationId\":\"callbacks\","
+    "\"summary\":\"What became of a task's callback, or of this key's recent ones\","
+    "\"parameters\":[{\"name\":\"taskId\",\"in\":\"query\",\"description\":\"the log of this "
+    "task's "
+    "callback, with every try; without it: a page of all\",\"schema\":{\"type\":\"string\"}},"
+    "{\"name\":\"limit\",\"in\":\"query\",\"schema\":{\"type\":\"integer\",\"minimum\":1,"
+    "\"maximum\":100,\"default\":20}},"
+    "{\"name\":\"cursor\",\"in\":\"query\",\"description\":\"the nextCursor of the page before\","
+    "\"schema\":{\"type\":\"string\"}},"
+    "{\"name\":\"state\",\"in\":\"query\",\"schema\":{\"enum\":[\"pending\",\"done\","
+    "\"given_up\"]}}],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"with taskId data is a delivery, or null when nothing was sent yet; "
+    "without it a page\",\"content\":{\"application/json\":{\"schema\":{\"anyOf\":["
+    "{\"$ref\":\"#/components/schemas/deliveryOfTask\"},"
+    "{\"$ref\":\"#/components/schemas/deliveries\"}]}}}},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
+    "{\"/api/v1/jobs/redeliver\":{\"post\":{\"operationId\":\"redeliver\","
+    "\"summary\":\"Sends a task's callback again, with all its tries, under the same webhook-id\","
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
+    "{\"type\":\"object\",\"required\":[\"taskId\"],\"properties\":{\"taskId\":"
+    "{\"type\":\"string\"}}}}}},"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"it is due now\",\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/redelivered\"}}}},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"409\":{\"$ref\":\"#/components/responses/conflict\"},"
+    "\"413\":{\"$ref\":\"#/components/responses/large\"},"
+    "\"415\":{\"$ref\":\"#/components/responses/type\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
+    "\"429\":{\"$ref\":\"#/components/responses/often\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
     "{\"/files/{token}/{name}\":{\"get\":{\"operationId\":\"file\","
     "\"summary\":\"A file of a result; ranges, ETag, HEAD; gone once it expired\","
     "\"security\":[],"
@@ -420,6 +455,48 @@ static void add_all(json_t *all, const char *const *texts, size_t n)
     }
 }
 
+/* What is in components/schemas beside what the tables make. */
+static const char delivery_schemas[] =
+    "{\"deliveryOfTask\":{\"type\":\"object\",\"required\":[\"code\",\"msg\",\"data\"],"
+    "\"properties\":{\"code\":{\"const\":200},\"msg\":{\"const\":\"success\"},"
+    "\"data\":{\"anyOf\":[{\"$ref\":\"#/components/schemas/delivery\"},{\"type\":\"null\"}]}}},"
+    "\"deliveries\":{\"type\":\"object\",\"required\":[\"code\",\"msg\",\"data\"],"
+    "\"properties\":{\"code\":{\"const\":200},\"msg\":{\"const\":\"success\"},"
+    "\"data\":{\"type\":\"object\",\"required\":[\"callbacks\",\"nextCursor\"],\"properties\":{"
+    "\"callbacks\":{\"type\":\"array\",\"description\":\"newest first, each with its last try\","
+    "\"items\":{\"$ref\":\"#/components/schemas/delivery\"}},"
+    "\"nextCursor\":{\"type\":\"string\",\"description\":\"empty on the last page\"}}}}},"
+    "\"redelivered\":{\"type\":\"object\",\"required\":[\"code\",\"msg\",\"data\"],"
+    "\"properties\":{\"code\":{\"const\":200},\"msg\":{\"const\":\"success\"},"
+    "\"data\":{\"type\":\"object\",\"required\":[\"taskId\",\"state\"],\"properties\":{"
+    "\"taskId\":{\"type\":\"string\"},\"state\":{\"const\":\"pending\"}}}}},"
+    "\"delivery\":{\"type\":\"object\",\"required\":[\"taskId\",\"webhookId\",\"url\",\"host\","
+    "\"state\",\"sending\",\"round\",\"attempts\",\"attemptsInRound\",\"createTime\",\"nextTime\","
+    "\"hostState\",\"hostOpenUntil\",\"tries\"],\"properties\":{\"taskId\":{\"type\":\"string\"},"
+    "\"webhookId\":{\"type\":\"string\"},\"url\":{\"type\":\"string\"},"
+    "\"host\":{\"type\":\"string\"},\"state\":{\"enum\":[\"pending\",\"done\",\"given_up\"]},"
+    "\"sending\":{\"type\":\"boolean\"},\"round\":{\"type\":\"integer\"},"
+    "\"attempts\":{\"type\":\"integer\"},\"attemptsInRound\":{\"type\":\"integer\"},"
+    "\"createTime\":{\"type\":\"integer\"},\"nextTime\":{\"type\":[\"integer\",\"null\"]},"
+    "\"hostState\":{\"enum\":[\"closed\",\"open\",\"half_open\"]},"
+    "\"hostOpenUntil\":{\"type\":[\"integer\",\"null\"]},\"tries\":{\"type\":\"array\",\"items\":"
+    "{\"type\":\"object\",\"required\":[\"attempt\",\"round\",\"time\",\"durationMs\",\"outcome\","
+    "\"status\",\"note\",\"family\",\"answer\"],\"properties\":{"
+    "\"attempt\":{\"type\":\"integer\"},\"round\":{\"type\":\"integer\"},"
+    "\"time\":{\"type\":\"integer\"},\"durationMs\":{\"type\":\"integer\"},"
+    "\"outcome\":{\"enum\":[\"done\",\"retry\",\"given_up\"]},"
+    "\"status\":{\"type\":[\"integer\",\"null\"]},\"note\":{\"type\":\"string\"},"
+    "\"family\":{\"enum\":[\"IPv4\",\"IPv6\",null]},\"answer\":{\"type\":\"string\"}}}}}}}";
+
+static void add_schemas(json_t *schemas, const char *text)
+{
+    json_t *more = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+    zt_assert(more != NULL); /* our own text */
+    json_object_update(schemas, more);
+    json_decref(more);
+}
+
 static void add_refusals(json_t *responses)
 {
     for (size_t i = 0; i < ZT_COUNT(refusals); i++)
@@ -456,6 +533,7 @@ static char *describe(struct zt_arena *arena, const char *public_url,
     add_all(schemas, more_schemas, ZT_COUNT(more_schemas));
     add_refusals(json_object_get(components, "responses"));
     add_task_keys(json_object_get(schemas, "task"));
+    add_schemas(schemas, delivery_schemas);
     add_models(schemas, json_object_get(json_object_get(schemas, "createTask"), "oneOf"), rules);
     const struct zt_field prompt[] = { *zt_api_explain_field(0), *zt_api_explain_field(1) };
     json_object_set_new(schemas, "explainPrompt", fields_schema(prompt, ZT_COUNT(prompt), rules));

@@ -129,6 +129,9 @@ void zt_api_admit_json(struct zt_http_req *req, void *user);
 /* The half of it after the key: 415 and false for a body that says it is something else. */
 bool zt_api_check_json(struct zt_api *api, struct zt_http_req *req);
 
+/* The taskId of a JSON body, in the request's arena; NULL after an answer that says why not. */
+const char *zt_api_read_task_id(struct zt_api *api, struct zt_http_req *req);
+
 #define ZT_CANCEL_BODY_MAX 4096
 void zt_api_cancel(struct zt_http_req *req, void *user);
 
@@ -160,6 +163,11 @@ void zt_api_download_url(struct zt_http_req *req, void *user);
 void zt_api_download(struct zt_http_req *req, void *user);
 
 #define ZT_API_DOWNLOAD_BODY ((size_t)64 << 10)
+
+/* ---- callbacks ----------------------------------------------------------------------------- */
+
+void zt_api_callbacks(struct zt_http_req *req, void *user);
+void zt_api_redeliver(struct zt_http_req *req, void *user);
 
 /* ---- results ------------------------------------------------------------------------------- */
 

@@ -8,10 +8,12 @@
 #include "service/data.h"
 #include "service/handles.h"
 #include "service/secret.h"
+#include "store/deliveries.h"
 #include "store/store.h"
 
 struct own {
     const char *name;
+    int64_t keep_us;
 };
 
 static enum zt_code open_store(const struct zt_args *args, bool create, struct zt_store **ret,
@@ -93,6 +95,29 @@ static int revoke_key(struct zt_args *args, struct zt_store *store, const char *
     return ZT_EXIT_OK;
 }
 
+static int rotate_webhook(struct zt_args *args, struct zt_store *store, const char *name)
+{
+    const struct own *own = args->own;
+    char webhook[ZT_SECRET_TEXT] = "";
+    char until[ZT_TIME_TEXT];
+    struct zt_key *key = NULL;
+    struct zt_err err = { 0 };
+
+    enum zt_code rc = zt_store_key_by_name(store, &args->arena, name, &key, &err);
+    if (rc == ZT_OK) {
+        zt_webhook_secret_make(webhook);
+        rc = zt_store_webhook_rotate(store, key->id, webhook, own->keep_us, &err);
+    }
+    if (rc != ZT_OK)
+        return zt_command_failed("keys rotate-webhook", &err);
+    zt_time_text(zt_now_utc_us() + own->keep_us, until);
+    printf("name            %s\nwebhook secret  %s\n", name, webhook);
+    if (own->keep_us > 0)
+        printf("the old one     signs too, until %s\n", until);
+    explicit_bzero(webhook, sizeof(webhook));
+    return ZT_EXIT_OK;
+}
+
 static const struct {
     const char *name;
     bool needs_name, makes_data;
@@ -102,6 +127,7 @@ static const struct {
     { "list", false, false, list_keys },
     { "reset", true, false, reset_key },
     { "revoke", true, false, revoke_key },
+    { "rotate-webhook", true, false, rotate_webhook },
 };
 
 static int run(struct zt_args *args)
@@ -126,8 +152,8 @@ static int run(struct zt_args *args)
     }
     const char *near = zt_nearest(args->word[0], names, ZT_COUNT(names));
     zt_fail(&err, ZT_E_INVALID,
-            "the action must be create, list, reset or revoke, not '%.40s'%s%s%s", args->word[0],
-            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+            "the action must be create, list, reset, revoke or rotate-webhook, not '%.40s'%s%s%s",
+            args->word[0], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return zt_command_misused("keys", &err);
 }
 
@@ -138,20 +164,29 @@ static const struct zt_setting rows[] = {
       .fallback = "",
       .value = "NAME",
       .help = "of the key; it may also follow the action" },
+    { .name = "keep",
+      .kind = ZT_KIND_DURATION,
+      .at = offsetof(struct own, keep_us),
+      .fallback = "24h",
+      .max = 365 * ZT_DAY_US,
+      .help = "rotate-webhook: how long the old secret signs beside the new one" },
 };
 
 const struct zt_command zt_command_keys = {
     .name = "keys",
-    .words = "create|list|reset|revoke [NAME]",
+    .words = "create|list|reset|revoke|rotate-webhook [NAME]",
     .summary = "make, list, renew and revoke API keys",
-    .about = "create  makes a key and prints its secret and its webhook secret, once\n"
-             "list    shows the keys there are, without their secrets\n"
-             "reset   gives a key a new secret; its tasks stay, the old secret ends now\n"
-             "revoke  ends a key for good\n"
-             "\nThey work beside a running server, which heeds them at once.\n"
-             "\nExamples:\n"
-             "  zoetrope keys create --name=studio\n"
-             "  zoetrope keys list\n",
+    .about =
+        "create  makes a key and prints its secret and its webhook secret, once\n"
+        "list    shows the keys there are, without their secrets\n"
+        "reset   gives a key a new secret; its tasks stay, the old secret ends now\n"
+        "revoke  ends a key for good\n"
+        "rotate-webhook  gives a key a new webhook secret; until --keep is over callbacks are\n"
+        "        signed with both, so that the receiver can change over in between\n"
+        "\nThey work beside a running server, which heeds them at once.\n"
+        "\nExamples:\n"
+        "  zoetrope keys create --name=studio\n"
+        "  zoetrope keys list\n",
     .bit = ZT_FOR_STORE,
     .options = { rows, ZT_COUNT(rows) },
     .own_bytes = sizeof(struct own),

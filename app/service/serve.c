@@ -206,6 +206,7 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
                      .ca_file = *c->ca_file ? c->ca_file : NULL },
         .created = work_waits,
         .cancelled = task_cancelled,
+        .callback_due = callback_due,
         .state = tell_state,
         .metrics = write_metrics,
         .refused_full = refused_full,
