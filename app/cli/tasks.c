@@ -128,7 +128,7 @@ static int list(struct zt_args *args, struct zt_store *store)
                 own->state);
         return zt_command_misused("tasks", &err);
     }
-    if (zt_store_task_list(store, &args->arena, 0, *own->state ? (int)state : -1, NULL,
+    if (zt_store_task_list(store, &args->arena, *own->state ? (int)state : -1, NULL,
                            (int)own->limit, &tasks, &n, &err) != ZT_OK)
         return zt_command_failed("tasks list", &err);
     if (!own->json)

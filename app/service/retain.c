@@ -145,7 +145,7 @@ static bool page_wants(struct sweep *s, enum zt_task_state state, const char *na
     struct zt_task **tasks = NULL;
 
     zt_arena_reset(&s->scratch);
-    if (zt_store_task_list(s->store, &s->scratch, 0, (int)state, *before ? before : NULL, BATCH,
+    if (zt_store_task_list(s->store, &s->scratch, (int)state, *before ? before : NULL, BATCH,
                            &tasks, ret_n, NULL) != ZT_OK)
         return true; /* not known: keep it */
     for (int i = 0; i < *ret_n; i++) {

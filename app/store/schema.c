@@ -296,6 +296,40 @@ const char *const zt_sqlite_schema[] = {
     "CREATE TRIGGER task_moved_counted AFTER UPDATE OF state ON task WHEN new.state<>old.state"
     " BEGIN INSERT INTO stat VALUES ('move', old.state || '>' || new.state, 0, 1, 0)"
     "  ON CONFLICT DO UPDATE SET n=n+1; END;",
+
+    /*
+     * Keys take turns: a line is a key's waiting tasks, and the line that was served longest ago is
+     * next. Triggers keep it, so a claim looks at one row of line_next and one of task_line,
+     * whatever waits or is finished. And the indexes that lists of a key's tasks go by; the model is
+     * in that of the states so that asking for both reads no other row.
+     */
+    "CREATE TABLE line ("
+    " key_id INTEGER PRIMARY KEY,"
+    " waiting INTEGER NOT NULL,"
+    " served INTEGER NOT NULL DEFAULT 0" /* the number of its last claim; 0: it had none */
+    ") STRICT;"
+    "CREATE INDEX line_next ON line(served) WHERE waiting>0;" /* then by key_id */
+    "CREATE INDEX line_served ON line(served);"
+    "CREATE INDEX task_line ON task(key_id, state) WHERE state='waiting';" /* then by seq */
+    "INSERT INTO line (key_id, waiting) SELECT key_id, count(*) FROM task WHERE state='waiting'"
+    " GROUP BY key_id;"
+    "CREATE TRIGGER task_lined_in AFTER INSERT ON task WHEN new.state='waiting'"
+    " BEGIN INSERT INTO line (key_id, waiting) VALUES (new.key_id, 1)"
+    "  ON CONFLICT (key_id) DO UPDATE SET waiting=waiting+1; END;"
+    "CREATE TRIGGER task_lined_back AFTER UPDATE OF state ON task"
+    " WHEN new.state='waiting' AND old.state<>'waiting'"
+    " BEGIN INSERT INTO line (key_id, waiting) VALUES (new.key_id, 1)"
+    "  ON CONFLICT (key_id) DO UPDATE SET waiting=waiting+1; END;"
+    "CREATE TRIGGER task_lined_out AFTER UPDATE OF state ON task"
+    " WHEN old.state='waiting' AND new.state<>'waiting'"
+    " BEGIN UPDATE line SET waiting=waiting-1, served=iif(new.state='queuing',"
+    "  (SELECT max(served) FROM line)+1, served) WHERE key_id=old.key_id; END;"
+    "CREATE TRIGGER task_lined_gone AFTER DELETE ON task WHEN old.state='waiting'"
+    " BEGIN UPDATE line SET waiting=waiting-1 WHERE key_id=old.key_id; END;"
+    "DROP INDEX task_key;"
+    "CREATE INDEX task_key ON task(key_id, created_us);" /* then by seq, as the next two */
+    "CREATE INDEX task_key_state ON task(key_id, state, created_us, seq, model);"
+    "CREATE INDEX task_key_model ON task(key_id, model, created_us);",
 };
 
 const int zt_sqlite_schema_version = (int)ZT_COUNT(zt_sqlite_schema);

@@ -26,10 +26,12 @@ enum zt_stmt {
     ZT_STMT_TASK_GET,
     ZT_STMT_TASK_BY_TOKEN,
     ZT_STMT_VIEW,
-    ZT_STMT_QUEUE_HEAD,
+    ZT_STMT_LINES,
+    ZT_STMT_LINE_HEAD,
+    ZT_STMT_LINES_WAITING,
+    ZT_STMT_LINES_MEND,
     ZT_STMT_TASK_SEQ,
     ZT_STMT_TASK_LIST,
-    ZT_STMT_TASK_LIST_KEY,
     ZT_STMT_TASK_COUNTS,
     ZT_STMT_CLAIM_ANY,
     ZT_STMT_CLAIM,
@@ -50,6 +52,11 @@ enum zt_stmt {
     ZT_STMT_CANCEL,
     ZT_STMT_TASK_STATE,
     ZT_STMT_LEASE_LOOK,
+    ZT_STMT_PAGE_ALL,
+    ZT_STMT_PAGE,
+    ZT_STMT_PAGE_STATE,
+    ZT_STMT_PAGE_MODEL,
+    ZT_STMT_PAGE_STATE_MODEL,
 
     ZT_STMT_KEY_ADD,
     ZT_STMT_KEY_FIND,
@@ -134,13 +141,19 @@ extern const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS];
 extern const char *const zt_sqlite_schema[];
 extern const int zt_sqlite_schema_version;
 
-/* The first waiting tasks in their order, as a poll last saw them. */
+/* The first waiting tasks and the lines they stand in, as a poll last saw them (sqlite_queue.c). */
 #define ZT_QUEUE_HEAD_MAX 100
 struct zt_queue_head {
     bool known;
     unsigned version; /* of the data it was read from */
     int n;
-    int64_t seq[ZT_QUEUE_HEAD_MAX];
+    int64_t seq[ZT_QUEUE_HEAD_MAX]; /* in the order of their claims */
+    int lines;
+    struct zt_queue_line {
+        int64_t key_id, waiting;
+        int64_t taken, last;   /* how many of it are in seq, and the last of those */
+    } line[ZT_QUEUE_HEAD_MAX]; /* in the order of their turns */
+    int64_t waiting;           /* in all lines, further ones too */
 };
 
 /* A duration that waits to be written with the end of an attempt. */
@@ -255,6 +268,18 @@ enum zt_code zt_sqlite_learn(struct zt_store *store, const char *task_id,
                              const struct zt_pace_run *run, struct zt_err *err);
 /* rc, unless it is ZT_OK and the notes of the attempt that ended cannot be written. */
 enum zt_code zt_sqlite_write_notes(struct zt_store *store, enum zt_code rc, struct zt_err *err);
+
+/* The current row, in the order of TASK_COLUMNS; *ret_extra is the first column after them. */
+enum zt_code zt_sqlite_read_task(struct zt_query *q, struct zt_arena *arena, struct zt_task **ret,
+                                 int *ret_extra, struct zt_err *err);
+
+/*
+ * Where in the queue a waiting task of a key is: how many are claimed before it, if no more come.
+ * Exact below ZT_QUEUE_HEAD_MAX, an upper bound from there on. As zt_sqlite_data_version, only
+ * while a query has a row.
+ */
+enum zt_code zt_sqlite_position(struct zt_store *store, int64_t key_id, int64_t seq, int64_t *ret,
+                                struct zt_err *err);
 
 /* ---- for tests ----------------------------------------------------------------------------- */
 

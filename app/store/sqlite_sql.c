@@ -51,6 +51,10 @@
 /* A task never ends before it began, whatever the clock says. */
 #define ENDED(now) RELEASED ", completed_us=max(" now ", created_us), updated_us=" now
 
+#define PAGE_OF(more)                                                                              \
+    "SELECT " TASK_COLUMNS ", seq FROM task WHERE key_id=?1" more " AND created_us>=?2"            \
+    " AND (created_us, seq)<(?3, ?4) ORDER BY created_us DESC, seq DESC LIMIT ?5"
+
 /* clang-format off */
 const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_BEGIN] = { .sql = "BEGIN IMMEDIATE" },
@@ -77,16 +81,23 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
                               " t.file_token, t.step, t.steps, t.size, t.moved_us"
                               " FROM api_key k LEFT JOIN task t ON t.id=?2 AND t.key_id=k.id"
                               " WHERE k.hash=?1 AND k.revoked_us=0" },
-    [ZT_STMT_QUEUE_HEAD] = { .sql = "SELECT seq FROM task WHERE state='waiting'"
-                                    " ORDER BY seq LIMIT ?1" },
-    [ZT_STMT_TASK_SEQ] = { .sql = "SELECT seq FROM task WHERE id=?1 AND (?2=0 OR key_id=?2)" },
+    /* In the order of their turns. */
+    [ZT_STMT_LINES] = { .sql = "SELECT key_id, waiting FROM line WHERE waiting>0"
+                               " ORDER BY served, key_id LIMIT ?1" },
+    [ZT_STMT_LINE_HEAD] = { .sql = "SELECT seq FROM task WHERE state='waiting' AND key_id=?1"
+                                   " ORDER BY seq LIMIT ?2" },
+    [ZT_STMT_LINES_WAITING] = { .sql = "SELECT n FROM task_count WHERE state='waiting'" },
+    /* A claim found nothing where something waits: the lines are counted anew. */
+    [ZT_STMT_LINES_MEND] = { .sql = "INSERT OR REPLACE INTO line (key_id, waiting, served)"
+                                    " SELECT key_id, sum(n), max(served) FROM"
+                                    " (SELECT key_id, 0 AS n, served FROM line UNION ALL"
+                                    "  SELECT key_id, 1, 0 FROM task WHERE state='waiting'"
+                                    "  AND typeof(key_id)='integer') GROUP BY key_id" },
+    [ZT_STMT_TASK_SEQ] = { .sql = "SELECT seq FROM task WHERE id=?1" },
     /* ?1 state or '', ?2 before this seq, ?3 limit. */
     [ZT_STMT_TASK_LIST] = { .sql = "SELECT " TASK_COLUMNS " FROM task"
                                    " WHERE (?1='' OR state=?1) AND seq<?2"
                                    " ORDER BY seq DESC LIMIT ?3" },
-    [ZT_STMT_TASK_LIST_KEY] = { .sql = "SELECT " TASK_COLUMNS " FROM task"
-                                       " WHERE (?1='' OR state=?1) AND seq<?2 AND key_id=?4"
-                                       " ORDER BY seq DESC LIMIT ?3" },
     [ZT_STMT_TASK_COUNTS] = { .sql = "SELECT state, n FROM task_count" },
 
     /* Asked before the write lock is taken, so that idle workers disturb nobody. */
@@ -95,6 +106,8 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_CLAIM] = { .sql = "UPDATE task SET state='queuing', worker=?1, lease_us=?2+?3,"
                                " lease_len_us=?3, attempt=attempt+1, updated_us=?2"
                                " WHERE seq=(SELECT seq FROM task WHERE state='waiting'"
+                               "  AND key_id=(SELECT key_id FROM line WHERE waiting>0"
+                               "   ORDER BY served, key_id LIMIT 1)"
                                "  ORDER BY seq LIMIT 1) AND state='waiting'"
                                " RETURNING " TASK_COLUMNS ", seq",
                         .from = FROM(WAITING),
@@ -180,6 +193,20 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_LEASE_LOOK] = { .sql = "SELECT worker=?2 AND attempt=?3 AND " IS_HELD ","
                                     " state='fail' AND fail_code='" ZT_TASK_CANCELLED "'"
                                     " FROM task WHERE id=?1" },
+
+    /*
+     * Pages of a list, newest first (sqlite_list.c). ?1 key, ?2 made then or later, ?3 and ?4 before
+     * this time and seq, ?5 limit, then the state and the model that are asked for. An operator's
+     * goes by seq alone: ?3 is the latest time, ?6 and ?7 are '' for any.
+     */
+    [ZT_STMT_PAGE_ALL] = { .sql = "SELECT " TASK_COLUMNS ", seq FROM task WHERE ?1=0"
+                                  " AND created_us>=?2 AND created_us<?3 AND seq<?4"
+                                  " AND (?6='' OR state=?6) AND (?7='' OR model=?7)"
+                                  " ORDER BY seq DESC LIMIT ?5" },
+    [ZT_STMT_PAGE] = { .sql = PAGE_OF("") },
+    [ZT_STMT_PAGE_STATE] = { .sql = PAGE_OF(" AND state=?6") },
+    [ZT_STMT_PAGE_MODEL] = { .sql = PAGE_OF(" AND model=?6") },
+    [ZT_STMT_PAGE_STATE_MODEL] = { .sql = PAGE_OF(" AND state=?6 AND model=?7") },
 
     [ZT_STMT_KEY_ADD] = { .sql = "INSERT INTO api_key (name, hash, hint, webhook_secret,"
                                  " created_us) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id" },

@@ -28,9 +28,8 @@ static enum zt_task_state get_state(struct zt_query *q, int column, struct zt_ar
     return state;
 }
 
-/* In the order of TASK_COLUMNS; *ret_extra is the first column after them. */
-static enum zt_code read_task(struct zt_query *q, struct zt_arena *arena, struct zt_task **ret,
-                              int *ret_extra, struct zt_err *err)
+enum zt_code zt_sqlite_read_task(struct zt_query *q, struct zt_arena *arena, struct zt_task **ret,
+                                 int *ret_extra, struct zt_err *err)
 {
     struct zt_task *t = zt_arena_try(arena, sizeof(*t));
     int c = 0;
@@ -81,7 +80,7 @@ static enum zt_code read_one(struct zt_query *q, struct zt_arena *arena, const c
     ZT_TRY(zt_query_row(q, &row, err));
     if (!row)
         return zt_fail(err, ZT_E_NOT_FOUND, "%s", missing);
-    ZT_TRY(read_task(q, arena, &task, &extra, err));
+    ZT_TRY(zt_sqlite_read_task(q, arena, &task, &extra, err));
     *ret = task;
     return ZT_OK;
 }
@@ -190,44 +189,6 @@ static enum zt_code read_viewed(struct zt_query *q, struct zt_arena *arena, stru
     return zt_query_check(q, err);
 }
 
-static enum zt_code read_head(struct zt_store *store, struct zt_queue_head *ret, struct zt_err *err)
-{
-    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_QUEUE_HEAD);
-    bool row = true;
-
-    ret->n = 0;
-    zt_query_int(&q, ZT_QUEUE_HEAD_MAX);
-    for (;;) {
-        ZT_TRY(zt_query_row(&q, &row, err));
-        if (!row || ret->n == ZT_QUEUE_HEAD_MAX)
-            return zt_query_check(&q, err);
-        ret->seq[ret->n++] = zt_query_get_int(&q, 0, 1, INT64_MAX);
-    }
-}
-
-/*
- * How many wait before seq. The head of the queue is kept from poll to poll and read anew when
- * anything was committed. The caller's query is open, so both see the same moment.
- */
-static enum zt_code find_position(struct zt_store *store, int64_t seq, int64_t *ret,
-                                  struct zt_err *err)
-{
-    struct zt_queue_head *head = &store->head;
-    unsigned version = zt_sqlite_data_version(store);
-    int before = 0;
-
-    if (!head->known || head->version != version) {
-        head->known = false;
-        ZT_TRY(read_head(store, head, err));
-        head->version = version;
-        head->known = true;
-    }
-    while (before < head->n && head->seq[before] < seq)
-        before++;
-    *ret = before < ZT_QUEUE_HEAD_MAX ? before : seq - head->seq[0];
-    return ZT_OK;
-}
-
 enum zt_code zt_store_view(struct zt_store *store, struct zt_arena *arena,
                            const uint8_t key_hash[ZT_SHA256_BYTES], const char *id,
                            struct zt_view *ret, struct zt_err *err)
@@ -252,7 +213,7 @@ enum zt_code zt_store_view(struct zt_store *store, struct zt_arena *arena,
             view.task = task;
             ZT_TRY(read_viewed(&q, arena, task, err));
             if (task->state == ZT_TASK_WAITING)
-                ZT_TRY(find_position(store, seq, &view.position, err));
+                ZT_TRY(zt_sqlite_position(store, view.key_id, seq, &view.position, err));
         }
     }
     *ret = view;
@@ -260,14 +221,13 @@ enum zt_code zt_store_view(struct zt_store *store, struct zt_arena *arena,
 }
 
 /* The place of a task in the order of acceptance. */
-static enum zt_code find_seq(struct zt_store *store, const char *id, int64_t key_id, int64_t *ret,
+static enum zt_code find_seq(struct zt_store *store, const char *id, int64_t *ret,
                              struct zt_err *err)
 {
     zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_TASK_SEQ);
     bool row = false;
 
     zt_query_text(&q, id);
-    zt_query_int(&q, key_id);
     ZT_TRY(zt_query_row(&q, &row, err));
     if (!row)
         return zt_fail(err, ZT_E_NOT_FOUND, "there is no task %s to list from", id);
@@ -275,9 +235,9 @@ static enum zt_code find_seq(struct zt_store *store, const char *id, int64_t key
     return zt_query_check(&q, err);
 }
 
-enum zt_code zt_store_task_list(struct zt_store *store, struct zt_arena *arena, int64_t key_id,
-                                int state, const char *before_id, int limit, struct zt_task ***ret,
-                                int *ret_n, struct zt_err *err)
+enum zt_code zt_store_task_list(struct zt_store *store, struct zt_arena *arena, int state,
+                                const char *before_id, int limit, struct zt_task ***ret, int *ret_n,
+                                struct zt_err *err)
 {
     int64_t before = SEQ_MAX;
     struct zt_task **tasks = NULL;
@@ -287,23 +247,20 @@ enum zt_code zt_store_task_list(struct zt_store *store, struct zt_arena *arena, 
 
     zt_assert(limit > 0 && state < (int)ZT_TASK_STATES);
     if (before_id != NULL)
-        ZT_TRY(find_seq(store, before_id, key_id, &before, err));
+        ZT_TRY(find_seq(store, before_id, &before, err));
     tasks = zt_arena_try(arena, (size_t)limit * sizeof(struct zt_task *));
     if (tasks == NULL)
         return zt_fail(err, ZT_E_NOMEM, "a list of %d tasks does not fit into memory", limit);
 
-    zt_auto_query struct zt_query q =
-        zt_query_open(store, key_id ? ZT_STMT_TASK_LIST_KEY : ZT_STMT_TASK_LIST);
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_TASK_LIST);
     zt_query_text(&q, state < 0 ? "" : zt_task_state_name((enum zt_task_state)state));
     zt_query_int(&q, before);
     zt_query_int(&q, limit);
-    if (key_id != 0)
-        zt_query_int(&q, key_id);
     for (;;) {
         ZT_TRY(zt_query_row(&q, &row, err));
         if (!row)
             break;
-        ZT_TRY(read_task(&q, arena, &tasks[n++], &extra, err));
+        ZT_TRY(zt_sqlite_read_task(&q, arena, &tasks[n++], &extra, err));
     }
     *ret = tasks;
     *ret_n = n;
@@ -395,7 +352,7 @@ static enum zt_code claim(struct zt_store *store, struct zt_arena *arena, const 
     ZT_TRY(zt_query_row(&q, &row, err));
     if (!row)
         return zt_fail(err, ZT_E_NOT_FOUND, "no task is waiting");
-    enum zt_code rc = read_task(&q, arena, ret, &extra, err);
+    enum zt_code rc = zt_sqlite_read_task(&q, arena, ret, &extra, err);
     if (rc == ZT_E_CORRUPT)
         *ret_buried = zt_query_get_int(&q, extra, INT64_MIN, INT64_MAX);
     else if (rc != ZT_OK)
@@ -412,11 +369,28 @@ static enum zt_code bury(struct zt_store *store, int64_t seq, struct zt_err *err
     return zt_query_run(&q, NULL, err);
 }
 
+static enum zt_code mend_lines(struct zt_store *store, struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_LINES_MEND);
+
+    return zt_query_run(&q, NULL, err);
+}
+
 static enum zt_code claim_inner(struct zt_store *store, struct zt_arena *arena, const char *worker,
                                 int64_t lease_us, struct zt_task **ret, int64_t *ret_buried,
                                 struct zt_err *err)
 {
-    ZT_TRY(claim(store, arena, worker, lease_us, ret, ret_buried, err));
+    enum zt_code rc = claim(store, arena, worker, lease_us, ret, ret_buried, err);
+    bool waiting = false;
+
+    if (rc == ZT_E_NOT_FOUND) { /* somebody was faster; or the lines miscount, as after damage */
+        ZT_TRY(any(store, ZT_STMT_CLAIM_ANY, 0, &waiting, err));
+        if (waiting)
+            ZT_TRY(mend_lines(store, err));
+        if (waiting)
+            rc = claim(store, arena, worker, lease_us, ret, ret_buried, err);
+    }
+    ZT_TRY(rc);
     return *ret_buried != 0 ? bury(store, *ret_buried, NULL) : ZT_OK;
 }
 

@@ -82,10 +82,13 @@ enum zt_code zt_store_view(struct zt_store *store, struct zt_arena *arena,
                            const uint8_t key_hash[ZT_SHA256_BYTES], const char *id,
                            struct zt_view *ret, struct zt_err *err);
 
-/* Newest first. key_id 0: all. state < 0: all. before_id NULL: from the newest. *ret: an array. */
-enum zt_code zt_store_task_list(struct zt_store *store, struct zt_arena *arena, int64_t key_id,
-                                int state, const char *before_id, int limit, struct zt_task ***ret,
-                                int *ret_n, struct zt_err *err);
+/*
+ * Of all keys, newest first, for sweeping through them; list.h has pages for people. state < 0: all.
+ * before_id NULL: from the newest. *ret: an array.
+ */
+enum zt_code zt_store_task_list(struct zt_store *store, struct zt_arena *arena, int state,
+                                const char *before_id, int limit, struct zt_task ***ret, int *ret_n,
+                                struct zt_err *err);
 
 /* How many tasks are in each state; ret has ZT_TASK_STATES members. */
 enum zt_code zt_store_task_counts(struct zt_store *store, int64_t *ret, struct zt_err *err);
@@ -100,7 +103,10 @@ struct zt_lease {
     int attempt;
 };
 
-/* Leases the oldest waiting task for lease_us: WAITING -> QUEUING. ZT_E_NOT_FOUND: none. */
+/*
+ * Leases a waiting task for lease_us: WAITING -> QUEUING. Keys take turns: it is the oldest one of
+ * the key that was served longest ago. ZT_E_NOT_FOUND: none waits.
+ */
 enum zt_code zt_store_claim(struct zt_store *store, struct zt_arena *arena, const char *worker,
                             int64_t lease_us, struct zt_task **ret, struct zt_err *err);
 

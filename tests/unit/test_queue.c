@@ -278,8 +278,130 @@ static void a_crash_cancels_or_not(void)
 }
 #endif
 
+/* ---- turns --------------------------------------------------------------------------------- */
+
+/* Claims and says whose it was. */
+static int64_t next_key(struct world *w, struct zt_lease *ret)
+{
+    struct zt_task *task = NULL;
+
+    CHECK_INT("claim", zt_store_claim(w->store, &arena, "w", LEASE_US, &task, &err), ZT_OK);
+    if (ret != NULL)
+        *ret = (struct zt_lease){ task ? task->id : "", "w", task ? task->attempt : 1 };
+    return task ? task->key_id : -1;
+}
+
+static void add_numbered(struct world *w, int64_t key, int n)
+{
+    CHECK_INT("begin", zt_store_begin(w->store, &err), ZT_OK);
+    for (int i = 0; i < n; i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "k%d-%05d", (int)key, i);
+        add_for(w, id, key, "");
+    }
+    CHECK_INT("commit", zt_store_commit(w->store, &err), ZT_OK);
+}
+
+/* Who comes with one task is not made to wait for ten thousand of somebody else's. */
+static void nobody_starves(void)
+{
+    struct world w;
+    int at = 0;
+
+    world_init(&w);
+    add_numbered(&w, 1, 10000);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT("alone", next_key(&w, NULL), 1);
+    add_for(&w, "single", 2, "");
+    while (at < 2 && next_key(&w, NULL) != 2)
+        at++;
+    CHECK("among the next two", at < 2);
+    add_for(&w, "another", 2, ""); /* who was served just now is not first again */
+    CHECK_INT("turns", next_key(&w, NULL), 1);
+    CHECK_INT("turns", next_key(&w, NULL), 2);
+    CHECK_INT("and on", next_key(&w, NULL), 1);
+    claim(&w, "w", "k1-00005");
+    world_clear(&w);
+}
+
+static void keys_take_turns_and_keep_their_order(void)
+{
+    static const char *const order[] = {
+        "k1-00000", "k2-00000", "k3-00000", "k1-00001", "k3-00001",
+        "k1-00002", "k3-00002", "k1-00003", "k3-00003", "k3-00004"
+    };
+    struct world w;
+
+    world_init(&w);
+    add_numbered(&w, 1, 4);
+    add_numbered(&w, 2, 1);
+    add_numbered(&w, 3, 5);
+    for (size_t i = 0; i < ZT_COUNT(order); i++)
+        claim(&w, "w", order[i]);
+    CHECK_INT("no more",
+              zt_store_claim(w.store, &arena, "w", LEASE_US, &(struct zt_task *){ NULL }, &err),
+              ZT_E_NOT_FOUND);
+    CHECK_STR("all lines are empty", ask(&w, "SELECT sum(waiting) FROM line"), "0");
+    world_clear(&w);
+}
+
+/* Put back or reaped, a task is the first of its line again; cancelled, it is out of it. */
+static void a_task_keeps_its_place_in_line(void)
+{
+    struct world w;
+
+    world_init(&w);
+    add_numbered(&w, 1, 4);
+    add_numbered(&w, 2, 4);
+    struct zt_lease lease = claim(&w, "w", "k1-00000");
+    CHECK_INT("back", zt_store_put_back(w.store, &lease, false, "", NULL, &err), ZT_OK);
+    claim(&w, "v", "k2-00000");
+    claim(&w, "w", "k1-00000");
+    CHECK_INT("reap", zt_store_reap_worker(w.store, "w", "died", NULL, NULL, &err), ZT_OK);
+    claim(&w, "v", "k2-00001");
+    claim(&w, "v", "k1-00000");
+    CHECK_INT("cancel", cancel(&w, "k2-00002", 2, NULL), ZT_OK);
+    claim(&w, "v", "k2-00003");
+    claim(&w, "v", "k1-00001");
+    CHECK_STR("counted", ask(&w, "SELECT group_concat(key_id || ':' || waiting) FROM line"),
+              "1:2,2:0");
+    change(&w, "DELETE FROM task WHERE state='waiting'");
+    CHECK_STR("counted", ask(&w, "SELECT sum(waiting) FROM line"), "0");
+    world_clear(&w);
+}
+
+/* Lines that miscount, as after damage, hide no task. */
+static void lines_are_mended(void)
+{
+    static const char *const damage[] = {
+        "UPDATE line SET waiting=0",
+        "DELETE FROM line",
+        "UPDATE line SET waiting=0; INSERT INTO line VALUES (9, 5, 0)",
+        "INSERT INTO line VALUES (9, 5, 0); UPDATE line SET waiting=7",
+    };
+
+    for (size_t i = 0; i < ZT_COUNT(damage); i++) {
+        struct world w;
+        world_init(&w);
+        add_numbered(&w, 1, 2);
+        add_numbered(&w, 2, 1);
+        claim(&w, "w", "k1-00000");
+        change(&w, damage[i]);
+        int64_t sum = next_key(&w, NULL) + next_key(&w, NULL);
+        CHECK_INT(damage[i], sum, 3);
+        CHECK_INT(damage[i],
+                  zt_store_claim(w.store, &arena, "w", LEASE_US, &(struct zt_task *){ NULL }, &err),
+                  ZT_E_NOT_FOUND);
+        world_clear(&w);
+    }
+}
+
 int main(void)
 {
+    RUN(nobody_starves);
+    RUN(keys_take_turns_and_keep_their_order);
+    RUN(a_task_keeps_its_place_in_line);
+    RUN(lines_are_mended);
     RUN(ends_a_task_in_any_state);
     RUN(refuses_what_is_final_or_not_ones_own);
     RUN(tells_lost_from_cancelled);

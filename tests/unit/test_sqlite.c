@@ -280,15 +280,22 @@ static void uses_its_indexes(void)
         const char *uses;
     } rows[] = {
         { ZT_STMT_CLAIM_ANY, "INDEX task_waiting" },
-        { ZT_STMT_CLAIM, "INDEX task_waiting (state=?)" },
+        { ZT_STMT_CLAIM, "USING COVERING INDEX task_line (key_id=? AND state=?)" },
+        { ZT_STMT_CLAIM, "SCAN line USING INDEX line_next" },
         { ZT_STMT_CLAIM, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?)" },
         { ZT_STMT_VIEW, "sqlite_autoindex_api_key_1 (hash=?)" },
         { ZT_STMT_VIEW, "sqlite_autoindex_task_1 (id=?)" },
-        { ZT_STMT_QUEUE_HEAD, "COVERING INDEX task_waiting (state=?)" },
+        { ZT_STMT_LINES, "SCAN line USING INDEX line_next" },
+        { ZT_STMT_LINE_HEAD, "COVERING INDEX task_line (key_id=? AND state=?)" },
         { ZT_STMT_TASK_GET, "sqlite_autoindex_task_1 (id=?)" },
         { ZT_STMT_TASK_BY_TOKEN, "INDEX task_token (file_token=?)" },
         { ZT_STMT_TASK_LIST, "INTEGER PRIMARY KEY (rowid<?)" },
-        { ZT_STMT_TASK_LIST_KEY, "INDEX task_key (key_id=? AND rowid<?)" },
+        { ZT_STMT_PAGE_ALL, "INTEGER PRIMARY KEY (rowid<?)" },
+        { ZT_STMT_PAGE, "INDEX task_key (key_id=? AND " },
+        { ZT_STMT_PAGE_STATE, "INDEX task_key_state (key_id=? AND state=? AND " },
+        { ZT_STMT_PAGE_MODEL, "INDEX task_key_model (key_id=? AND model=? AND " },
+        { ZT_STMT_PAGE_STATE_MODEL, "INDEX task_key_" },
+        { ZT_STMT_LINES_WAITING, "PRIMARY KEY (state=?)" },
         { ZT_STMT_START, "(id=?)" },
         { ZT_STMT_RENEW, "(id=?)" },
         { ZT_STMT_PROGRESS, "(id=?)" },
@@ -491,7 +498,7 @@ static void survives_damaged_rows(void)
         CHECK_HAS(damage[i], err.msg, "damaged");
         CHECK_HAS(damage[i], err.detail, "column");
         CHECK("nothing given", task == NULL);
-        CHECK_INT(damage[i], zt_store_task_list(w.store, &arena, 0, -1, NULL, 9, &tasks, &n, &err),
+        CHECK_INT(damage[i], zt_store_task_list(w.store, &arena, -1, NULL, 9, &tasks, &n, &err),
                   ZT_E_CORRUPT);
         change(&w, "DELETE FROM task; INSERT INTO task SELECT * FROM safe; DROP TABLE safe");
     }

@@ -114,13 +114,21 @@ static void a_view_tells_the_position(void)
     for (int i = 0; i < 150; i++) { /* past what is counted one by one */
         char id[16];
         snprintf(id, sizeof(id), "t%03d", i);
-        add_for(&w, id, i % 2 ? key : key + 1, ""); /* another key's are before it as well */
+        add_for(&w, id, i >= 50 ? key : key + 1, ""); /* another key takes its turn, and begins */
     }
-    positions(&w, "counted", "t097", 99, reader);
+    positions(&w, "the other key is next", "e", 1, reader);
+    positions(&w, "and again", "f", 3, reader);
+    positions(&w, "in turns", "t050", 5, reader);
+    positions(&w, "in turns, to the last of the other's", "t097", 99, reader);
+    positions(&w, "alone from then on", "t098", 100, reader);
     positions(&w, "bounded", "t149", 151, reader);
-    claim(&w, "w", "e");
+    claim(&w, "w", "t000");
+    positions(&w, "one less", "e", 0, reader);
     positions(&w, "one less", "t097", 98, reader);
     positions(&w, "one less", "t099", 100, reader);
+    claim(&w, "w", "e");
+    claim(&w, "w", "t001");
+    positions(&w, "one more less", "t099", 98, reader);
     zt_store_close(reader);
     world_clear(&w);
 }
