@@ -300,8 +300,8 @@ const char *const zt_sqlite_schema[] = {
     /*
      * Keys take turns: a line is a key's waiting tasks, and the line that was served longest ago is
      * next. Triggers keep it, so a claim looks at one row of line_next and one of task_line,
-     * whatever waits or is finished. And the indexes that lists of a key's tasks go by; the model is
-     * in that of the states so that asking for both reads no other row.
+     * whatever waits or is finished. And the indexes that lists of a key's tasks go by; the model
+     * is in that of the states so that asking for both reads no other row.
      */
     "CREATE TABLE line ("
     " key_id INTEGER PRIMARY KEY,"

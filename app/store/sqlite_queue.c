@@ -187,7 +187,8 @@ static int64_t least(int64_t a, int64_t b)
 
 /*
  * No fewer than are before a task past the head: no more of its own line than were added between
- * the last of it in the head and the task, and no line further back than those that were read gives more than it has.
+ * the last of it in the head and the task, and no line further back than those that were read
+ * gives more than it has.
  */
 static int64_t bound_position(const struct zt_queue_head *head, int64_t key_id, int64_t seq)
 {

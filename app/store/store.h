@@ -83,8 +83,8 @@ enum zt_code zt_store_view(struct zt_store *store, struct zt_arena *arena,
                            struct zt_view *ret, struct zt_err *err);
 
 /*
- * Of all keys, newest first, for sweeping through them; list.h has pages for people. state < 0: all.
- * before_id NULL: from the newest. *ret: an array.
+ * Of all keys, newest first, for sweeping through them; list.h has pages for people. state < 0:
+ * all. before_id NULL: from the newest. *ret: an array.
  */
 enum zt_code zt_store_task_list(struct zt_store *store, struct zt_arena *arena, int state,
                                 const char *before_id, int limit, struct zt_task ***ret, int *ret_n,

@@ -234,7 +234,7 @@ static void a_failing_disk_cancels_nothing(void)
     add(&w, "a");
     struct zt_lease lease = claim(&w, "w", "a");
     setenv("ZOETROPE_FAULT", "store_commit:1+:28", 1);
-    CHECK_INT("commit", cancel(&w, "a", 1, &callback), ZT_E_IO);
+    CHECK_INT("commit", cancel(&w, "a", 1, &callback), ZT_E_FULL);
     setenv("ZOETROPE_FAULT", "store_step:1+", 1);
     CHECK_INT("step", cancel(&w, "a", 1, &callback), ZT_E_IO);
     enum zt_lease_look at = ZT_LEASE_CANCELLED;
