@@ -184,8 +184,8 @@ static enum zt_code check_page(const struct zt_data *data, struct zt_store *stor
     struct zt_task **tasks = NULL;
 
     zt_arena_reset(arena);
-    ZT_TRY(zt_store_task_list(store, arena, 0, ZT_TASK_SUCCESS, *before ? before : NULL, PAGE,
-                              &tasks, ret_n, err));
+    ZT_TRY(zt_store_task_list(store, arena, ZT_TASK_SUCCESS, *before ? before : NULL, PAGE, &tasks,
+                              ret_n, err));
     for (int i = 0; i < *ret_n; i++) {
         if (!tasks[i]->files_removed && !has_files(data, tasks[i], arena)) {
             ZT_TRY(zt_store_files_gone(store, tasks[i]->id, err));
