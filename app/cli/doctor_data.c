@@ -112,7 +112,7 @@ static int stuck_in(struct zt_findings *f, struct zt_store *store, enum zt_task_
     struct zt_task **tasks = NULL;
     int n = 0, stuck = 0;
 
-    if (zt_store_task_list(store, f->arena, 0, (int)state, NULL, STUCK_LOOK, &tasks, &n, NULL) !=
+    if (zt_store_task_list(store, f->arena, (int)state, NULL, STUCK_LOOK, &tasks, &n, NULL) !=
         ZT_OK)
         return 0;
     for (int i = 0; i < n; i++)
