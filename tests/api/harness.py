@@ -123,12 +123,18 @@ class Server:
             [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--data", os.path.join(self.path, "data"), *self.flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log)
         line = self.process.stdout.readline().decode()
-        found = re.search(r"http://([0-9.]+):(\d+)", line)
+        found = re.search(r"(https?)://([0-9.]+):(\d+)", line)
         if not found:
             self.process.wait(START_S)
             raise RuntimeError(f"the server did not start: {line!r}\n{self.text_of_log()}")
-        self.host, self.port = found.group(1), int(found.group(2))
-        self.url = f"http://{self.host}:{self.port}"
+        self.scheme, self.host, self.port = found.group(1), found.group(2), int(found.group(3))
+        self.url = f"{self.scheme}://{self.host}:{self.port}"
+        self.wait_ready()
+
+    def connect(self):
+        return http.client.HTTPConnection(self.host, self.port, timeout=60)
+
+    def wait_ready(self):
         until = time.monotonic() + START_S
         while self.ask("GET", "/readyz", key=None).status != 200:
             if time.monotonic() > until:
@@ -171,7 +177,7 @@ class Server:
             key = self.key
         if key is not None:
             send["Authorization"] = f"Bearer {key.secret}"
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        connection = self.connect()
         try:
             connection.request(method, path, body=body, headers=send)
             return Answer(connection.getresponse())
