@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define CIDR_MAX    64
 #define ALLOWED_MAX 256 /* CIDRs an operator may list */
 
 /* Where an IPv6 form keeps the IPv4 addresses it stands for. */
@@ -280,6 +281,35 @@ enum zt_code zt_guard_allow(struct zt_guard *guard, const char *cidr, struct zt_
         return zt_fail(err, ZT_E_INVALID, "at most %d networks can be allowed", ALLOWED_MAX);
     guard->allowed[guard->count++] = c;
     return ZT_OK;
+}
+
+enum zt_code zt_guard_allow_list(struct zt_guard *guard, const char *cidrs, struct zt_err *err)
+{
+    for (const char *p = cidrs; *p != '\0'; p += strspn(p, ", ")) {
+        char cidr[CIDR_MAX];
+        size_t n = strcspn(p, ", ");
+        if (n > 0) {
+            if (!zt_format(cidr, sizeof(cidr), "%.*s", (int)n, p))
+                return zt_fail(err, ZT_E_INVALID,
+                               "an allowed network has %zu characters: one like 10.0.0.0/8 has at "
+                               "most %d",
+                               n, CIDR_MAX - 1);
+            ZT_TRY(zt_guard_allow(guard, cidr, err));
+        }
+        p += n;
+    }
+    return ZT_OK;
+}
+
+bool zt_guard_lists_text(const struct zt_guard *guard, const char *address)
+{
+    struct cidr c = { 0 };
+
+    if (!read_address(address, &c))
+        return false;
+    c.bits = c.family == AF_INET ? 32 : 128;
+    unmap(&c);
+    return is_allowed(guard, c.family, c.prefix);
 }
 
 const char *zt_guard_refuses(const struct zt_guard *guard, const struct sockaddr *address,

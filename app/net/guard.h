@@ -30,6 +30,15 @@ void zt_guard_free(struct zt_guard *guard);
  */
 enum zt_code zt_guard_allow(struct zt_guard *guard, const char *cidr, struct zt_err *err);
 
+/* The same for several, with commas or blanks between. ZT_E_INVALID names the first bad one. */
+enum zt_code zt_guard_allow_list(struct zt_guard *guard, const char *cidrs, struct zt_err *err);
+
+/*
+ * Whether a literal address ("203.0.113.9", "2001:db8::1", "::ffff:203.0.113.9") is in one of the
+ * allowed networks, whatever its class. For lists of who may come in. Any thread.
+ */
+bool zt_guard_lists_text(const struct zt_guard *guard, const char *address);
+
 /* NULL when a connection to the address is allowed, else why not ("loopback", ...). Any thread. */
 const char *zt_guard_refuses(const struct zt_guard *guard, const struct sockaddr *address,
                              socklen_t n);
