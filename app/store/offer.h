@@ -1,6 +1,6 @@
 /*
  * offer.h - what comes with a task on its way in, decided in the transaction that adds it: whether
- * the same request was answered before.
+ * the same request was answered before, and whether its key and user may still add one.
  */
 #ifndef ZT_STORE_OFFER_H
 #define ZT_STORE_OFFER_H
@@ -14,6 +14,10 @@
 enum zt_refusal {
     ZT_REFUSED_NOT,
     ZT_REFUSED_REUSE, /* ZT_E_CONFLICT: the idempotency key came with another request before */
+    /* ZT_E_LIMIT: */
+    ZT_REFUSED_QUEUE,   /* the user has as many tasks waiting or running as may be */
+    ZT_REFUSED_CAP,     /* the key would spend more than it may in an hour, a day, or in all */
+    ZT_REFUSED_CREDITS, /* the user's balance does not suffice */
 };
 
 struct zt_offer {
@@ -21,6 +25,7 @@ struct zt_offer {
     uint8_t request_hash[ZT_SHA256_BYTES]; /* of all that makes two requests the same */
     const char *answer;     /* what a repetition is answered with; kept with the key */
     struct zt_arena *arena; /* holds `replay`; nobody else uses it meanwhile */
+    bool limited;           /* look at the limits of key and user; needless when there are none */
 
     /* Set by the calls below. */
     enum zt_refusal refused;
@@ -32,6 +37,7 @@ struct zt_offer {
  * zt_store_task_add, unless the key of the task's API key was answered within ZT_IDEMPOTENCY_US:
  * then nothing is added and offer->replay is the answer of that time. Two at once: one is added.
  *   ZT_E_CONFLICT  as zt_store_task_add, and ZT_REFUSED_REUSE
+ *   ZT_E_LIMIT     offer->refused says which; nothing is recorded
  */
 enum zt_code zt_store_task_offer(struct zt_store *store, const struct zt_task *task,
                                  struct zt_offer *offer, struct zt_err *err);

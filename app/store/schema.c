@@ -330,6 +330,82 @@ const char *const zt_sqlite_schema[] = {
     "CREATE INDEX task_key ON task(key_id, created_us);" /* then by seq, as the next two */
     "CREATE INDEX task_key_state ON task(key_id, state, created_us, seq, model);"
     "CREATE INDEX task_key_model ON task(key_id, model, created_us);",
+
+    /*
+     * Users, what a key may do, and credits (users.h), in thousandths. A line of the ledger is what
+     * moves a balance, so the lines of a user sum up to it. The triggers are what no statement may
+     * forget: a task is paid for when it is added and given back when it fails; hour and day are
+     * those of UTC that spent_hour and spent_day are about; pending is what waits or runs.
+     */
+    "CREATE TABLE user ("
+    " id INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " created_us INTEGER NOT NULL,"
+    " credit INTEGER CHECK (credit>=0)," /* NULL: no balance, nothing is refused for it */
+    " queue_max INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "INSERT INTO user (id, name, created_us) VALUES (1, 'default', 0);"
+    "ALTER TABLE api_key ADD COLUMN user_id INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE api_key ADD COLUMN rate_n INTEGER;" /* NULL: as for all keys */
+    "ALTER TABLE api_key ADD COLUMN rate_window_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE api_key ADD COLUMN cap_hour INTEGER;" /* NULL: none */
+    "ALTER TABLE api_key ADD COLUMN cap_day INTEGER;"
+    "ALTER TABLE api_key ADD COLUMN cap_total INTEGER;"
+    "ALTER TABLE api_key ADD COLUMN allow_ip TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE api_key ADD COLUMN expires_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE api_key ADD COLUMN spent INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE api_key ADD COLUMN spent_hour INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE api_key ADD COLUMN hour INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE api_key ADD COLUMN spent_day INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE api_key ADD COLUMN day INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE api_key ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX api_key_user ON api_key(user_id);"
+    "ALTER TABLE task ADD COLUMN credit INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE api_key SET pending=(SELECT count(*) FROM task"
+    " WHERE key_id=api_key.id AND state IN ('waiting','queuing','generating'));"
+
+    "CREATE TABLE ledger ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " user_id INTEGER NOT NULL REFERENCES user(id),"
+    " key_id INTEGER NOT NULL DEFAULT 0,"
+    " task_id TEXT NOT NULL DEFAULT '',"
+    " amount INTEGER NOT NULL,"
+    " why TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX ledger_user ON ledger(user_id);" /* then by id */
+    "CREATE TRIGGER ledger_moves_credit AFTER INSERT ON ledger"
+    " BEGIN UPDATE user SET credit=credit+new.amount WHERE id=new.user_id; END;"
+
+    "CREATE TRIGGER task_paid AFTER INSERT ON task WHEN new.credit>0"
+    " BEGIN INSERT INTO ledger (user_id, key_id, task_id, amount, why, at_us)"
+    "   SELECT user_id, id, new.id, -new.credit, 'task', new.created_us FROM api_key"
+    "   WHERE id=new.key_id;"
+    "  UPDATE api_key SET spent=spent+new.credit,"
+    "   spent_hour=iif(hour=new.created_us/3600000000, spent_hour, 0)+new.credit,"
+    "   hour=new.created_us/3600000000,"
+    "   spent_day=iif(day=new.created_us/86400000000, spent_day, 0)+new.credit,"
+    "   day=new.created_us/86400000000 WHERE id=new.key_id; END;"
+    "CREATE TRIGGER task_given_back AFTER UPDATE OF state ON task"
+    " WHEN new.state='fail' AND old.state<>'fail' AND new.credit>0"
+    " BEGIN INSERT INTO ledger (user_id, key_id, task_id, amount, why, at_us)"
+    "   SELECT user_id, id, new.id, new.credit, 'given back', new.completed_us FROM api_key"
+    "   WHERE id=new.key_id;"
+    "  UPDATE api_key SET spent=spent-new.credit, spent_hour=max(0, spent_hour"
+    "    -iif(hour=new.created_us/3600000000, new.credit, 0)),"
+    "   spent_day=max(0, spent_day-iif(day=new.created_us/86400000000, new.credit, 0))"
+    "   WHERE id=new.key_id;"
+    "  UPDATE task SET credit=0 WHERE seq=new.seq; END;"
+
+    "CREATE TRIGGER task_pending_in AFTER INSERT ON task"
+    " WHEN new.state IN ('waiting','queuing','generating')"
+    " BEGIN UPDATE api_key SET pending=pending+1 WHERE id=new.key_id; END;"
+    "CREATE TRIGGER task_pending_over AFTER UPDATE OF state ON task"
+    " WHEN new.state IN ('success','fail') AND old.state NOT IN ('success','fail')"
+    " BEGIN UPDATE api_key SET pending=pending-1 WHERE id=new.key_id; END;"
+    "CREATE TRIGGER task_pending_out AFTER DELETE ON task"
+    " WHEN old.state IN ('waiting','queuing','generating')"
+    " BEGIN UPDATE api_key SET pending=pending-1 WHERE id=old.key_id; END;",
 };
 
 const int zt_sqlite_schema_version = (int)ZT_COUNT(zt_sqlite_schema);

@@ -110,6 +110,14 @@ void zt_query_blob(struct zt_query *q, const void *bytes, size_t n)
         q->rc = rc;
 }
 
+void zt_query_null(struct zt_query *q)
+{
+    int rc = sqlite3_bind_null(q->stmt, ++q->bound);
+
+    if (q->rc == SQLITE_OK)
+        q->rc = rc;
+}
+
 enum zt_code zt_query_row(struct zt_query *q, bool *ret, struct zt_err *err)
 {
     if (q->not_utf8)

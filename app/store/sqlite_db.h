@@ -67,6 +67,20 @@ enum zt_stmt {
     ZT_STMT_KEY_RESET,
     ZT_STMT_KEY_REVOKE,
 
+    ZT_STMT_KEY_LIMIT,
+    ZT_STMT_KEY_GIVE,
+    ZT_STMT_KEY_TERMS,
+    ZT_STMT_KEY_CREDIT,
+    ZT_STMT_USER_ADD,
+    ZT_STMT_USER_BY_NAME,
+    ZT_STMT_USER_LIST,
+    ZT_STMT_USER_LIMIT,
+    ZT_STMT_USER_CREDIT,
+    ZT_STMT_USER_BALANCE,
+    ZT_STMT_LEDGER_ADD,
+    ZT_STMT_LEDGER_SUM,
+    ZT_STMT_LEDGER_LIST,
+
     ZT_STMT_IDEMPOTENCY_FIND,
     ZT_STMT_IDEMPOTENCY_PUT,
     ZT_STMT_IDEMPOTENCY_SWEEP,
@@ -228,6 +242,7 @@ void zt_query_close(struct zt_query *q);
 void zt_query_text(struct zt_query *q, const char *text); /* NULL is "" */
 void zt_query_int(struct zt_query *q, int64_t value);
 void zt_query_blob(struct zt_query *q, const void *bytes, size_t n);
+void zt_query_null(struct zt_query *q);
 
 /* The next row; *ret false when there is none. */
 enum zt_code zt_query_row(struct zt_query *q, bool *ret, struct zt_err *err);
@@ -280,6 +295,10 @@ enum zt_code zt_sqlite_read_task(struct zt_query *q, struct zt_arena *arena, str
  */
 enum zt_code zt_sqlite_position(struct zt_store *store, int64_t key_id, int64_t seq, int64_t *ret,
                                 struct zt_err *err);
+
+/* The columns of KEY_ACCOUNT, the first of them at `column`. */
+enum zt_code zt_sqlite_read_account(struct zt_query *q, int column, struct zt_arena *arena,
+                                    struct zt_key_account *ret, struct zt_err *err);
 
 /* ---- for tests ----------------------------------------------------------------------------- */
 

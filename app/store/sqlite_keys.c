@@ -3,16 +3,18 @@
 
 #include "base/str.h"
 #include "store/sqlite_db.h"
+#include "store/users.h"
 
 #define KEYS_MAX 10000 /* listed at once */
 
-/* In the order of KEY_COLUMNS. */
+/* In the order of KEY_COLUMNS, then KEY_ACCOUNT. */
 static enum zt_code read_key(struct zt_query *q, struct zt_arena *arena, struct zt_key **ret,
                              struct zt_err *err)
 {
     struct zt_key *k = zt_arena_try(arena, sizeof(*k));
+    struct zt_key_account *account = zt_arena_try(arena, sizeof(*account));
 
-    if (k == NULL)
+    if (k == NULL || account == NULL)
         return zt_fail(err, ZT_E_NOMEM, "a row of the database does not fit into memory");
     k->id = zt_query_get_int(q, 0, 1, INT64_MAX);
     k->name = zt_query_get_text(q, 1, arena);
@@ -21,7 +23,8 @@ static enum zt_code read_key(struct zt_query *q, struct zt_arena *arena, struct 
     k->created_us = zt_query_get_int(q, 4, 0, INT64_MAX);
     k->revoked_us = zt_query_get_int(q, 5, 0, INT64_MAX);
     k->used_us = zt_query_get_int(q, 6, 0, INT64_MAX);
-    ZT_TRY(zt_query_check(q, err));
+    ZT_TRY(zt_sqlite_read_account(q, 7, arena, account, err)); /* and checks the above, too */
+    k->account = account;
     *ret = k;
     return ZT_OK;
 }
@@ -77,7 +80,8 @@ enum zt_code zt_store_key_find(struct zt_store *store, struct zt_arena *arena,
     zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_KEY_FIND);
 
     zt_query_blob(&q, hash, ZT_SHA256_BYTES);
-    return read_one(&q, arena, "there is no such key, or it is revoked", ret, err);
+    zt_query_int(&q, zt_sqlite_now(store));
+    return read_one(&q, arena, "there is no such key, or it may not be used", ret, err);
 }
 
 enum zt_code zt_store_key_get(struct zt_store *store, struct zt_arena *arena, int64_t id,

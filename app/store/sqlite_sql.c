@@ -14,9 +14,22 @@
 #define TASK_COLUMNS                                                                               \
     "id, key_id, model, engine, state, param, input, callback_url, attempt, worker, lease_us,"     \
     " created_us, started_us, completed_us, updated_us, percent, stage, step, steps, result,"      \
-    " fail_code, fail_msg, file_token, files_expire_us, file_bytes, files_removed, size,"     \
-    " moved_us"
-#define KEY_COLUMNS "id, name, hint, webhook_secret, created_us, revoked_us, used_us"
+    " fail_code, fail_msg, file_token, files_expire_us, file_bytes, files_removed, size,"         \
+    " moved_us, credit"
+#define KEY_COLUMNS                                                                                \
+    "k.id, k.name, k.hint, k.webhook_secret, k.created_us, k.revoked_us, k.used_us"
+/* sqlite_users.c reads them in this order. */
+#define KEY_ACCOUNT                                                                                \
+    ", u.id, u.name, ifnull(k.rate_n, -1), k.rate_window_us, ifnull(k.cap_hour, -1),"              \
+    " ifnull(k.cap_day, -1), ifnull(k.cap_total, -1), k.allow_ip, k.expires_us, k.spent,"          \
+    " k.spent_hour, k.hour, k.spent_day, k.day, k.pending,"                                        \
+    " u.credit IS NOT NULL OR u.queue_max>0"                                                       \
+    " OR ifnull(k.cap_hour, ifnull(k.cap_day, k.cap_total)) IS NOT NULL"
+#define KEYS             " FROM api_key k JOIN user u ON u.id=k.user_id"
+#define USER_COLUMNS                                                                               \
+    "u.id, u.name, u.created_us, ifnull(u.credit, -1), u.queue_max, ifnull(sum(k.pending), 0),"    \
+    " count(k.id) FILTER (WHERE k.revoked_us=0), ifnull(sum(k.spent), 0)"
+#define USERS " FROM user u LEFT JOIN api_key k ON k.user_id=u.id"
 /* sqlite_deliveries.c reads them in this order. */
 #define DELIVERY_COLUMNS                                                                           \
     "id, task_id, key_id, url, attempt, round, attempt-round_attempt, created_us, host_id"
@@ -65,8 +78,9 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_ROLLBACK_TO] = { .sql = "ROLLBACK TO call" },
 
     [ZT_STMT_TASK_ADD] = { .sql = "INSERT INTO task (id, key_id, model, param, input,"
-                                  " callback_url, created_us, updated_us, size)"
-                                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)" },
+                                  " callback_url, created_us, updated_us, size,"
+                                  " credit)"
+                                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)" },
     /* ?2 key or 0. */
     [ZT_STMT_TASK_GET] = { .sql = "SELECT " TASK_COLUMNS " FROM task"
                                   " WHERE id=?1 AND (?2=0 OR key_id=?2)" },
@@ -74,13 +88,15 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
     [ZT_STMT_TASK_BY_TOKEN] = { .sql = "SELECT " TASK_COLUMNS " FROM task"
                                        " WHERE file_token=?1 AND file_token<>''"
                                        " AND files_removed=0 AND files_expire_us>?2" },
-    /* ?1 hash of a key, ?2 task. No row: no such key. Read by view() in sqlite_tasks.c. */
+    /* ?1 hash of a key, ?2 task, ?3 now. No row: no such key. Read by zt_store_view. */
     [ZT_STMT_VIEW] = { .sql = "SELECT k.id, ifnull(t.seq, 0), t.id, t.model, t.engine, t.state,"
                               " t.param, t.created_us, t.started_us, t.completed_us, t.updated_us,"
                               " t.percent, t.stage, t.result, t.fail_code, t.fail_msg,"
-                              " t.file_token, t.step, t.steps, t.size, t.moved_us"
+                              " t.file_token, t.step, t.steps, t.size, t.moved_us,"
+                              " t.credit, k.allow_ip"
                               " FROM api_key k LEFT JOIN task t ON t.id=?2 AND t.key_id=k.id"
-                              " WHERE k.hash=?1 AND k.revoked_us=0" },
+                              " WHERE k.hash=?1 AND k.revoked_us=0"
+                              " AND (k.expires_us=0 OR k.expires_us>?3)" },
     /* In the order of their turns. */
     [ZT_STMT_LINES] = { .sql = "SELECT key_id, waiting FROM line WHERE waiting>0"
                                " ORDER BY served, key_id LIMIT ?1" },
@@ -210,18 +226,49 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
 
     [ZT_STMT_KEY_ADD] = { .sql = "INSERT INTO api_key (name, hash, hint, webhook_secret,"
                                  " created_us) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id" },
-    [ZT_STMT_KEY_FIND] = { .sql = "SELECT " KEY_COLUMNS " FROM api_key"
-                                  " WHERE hash=?1 AND revoked_us=0" },
-    [ZT_STMT_KEY_GET] = { .sql = "SELECT " KEY_COLUMNS " FROM api_key WHERE id=?1" },
-    [ZT_STMT_KEY_BY_NAME] = { .sql = "SELECT " KEY_COLUMNS " FROM api_key WHERE name=?1"
-                                     " ORDER BY revoked_us=0 DESC, id DESC LIMIT 1" },
-    [ZT_STMT_KEY_LIST] = { .sql = "SELECT " KEY_COLUMNS " FROM api_key ORDER BY id" },
+    /* ?2 now. */
+    [ZT_STMT_KEY_FIND] = { .sql = "SELECT " KEY_COLUMNS KEY_ACCOUNT KEYS
+                                  " WHERE k.hash=?1 AND k.revoked_us=0"
+                                  " AND (k.expires_us=0 OR k.expires_us>?2)" },
+    [ZT_STMT_KEY_GET] = { .sql = "SELECT " KEY_COLUMNS KEY_ACCOUNT KEYS " WHERE k.id=?1" },
+    [ZT_STMT_KEY_BY_NAME] = { .sql = "SELECT " KEY_COLUMNS KEY_ACCOUNT KEYS " WHERE k.name=?1"
+                                     " ORDER BY k.revoked_us=0 DESC, k.id DESC LIMIT 1" },
+    [ZT_STMT_KEY_LIST] = { .sql = "SELECT " KEY_COLUMNS KEY_ACCOUNT KEYS " ORDER BY k.id" },
     /* ?2 now, ?3 how exact. */
     [ZT_STMT_KEY_USED] = { .sql = "UPDATE api_key SET used_us=?2 WHERE id=?1 AND used_us<?2-?3" },
     [ZT_STMT_KEY_RESET] = { .sql = "UPDATE api_key SET hash=?2, hint=?3"
                                    " WHERE id=?1 AND revoked_us=0" },
     [ZT_STMT_KEY_REVOKE] = { .sql = "UPDATE api_key SET revoked_us=?2"
                                     " WHERE id=?1 AND revoked_us=0" },
+
+    [ZT_STMT_KEY_LIMIT] = { .sql = "UPDATE api_key SET rate_n=?2, rate_window_us=?3, cap_hour=?4,"
+                                   " cap_day=?5, cap_total=?6, allow_ip=?7, expires_us=?8"
+                                   " WHERE id=?1 AND revoked_us=0" },
+    /* Before it was used: what a task costs and counts is its user's. */
+    [ZT_STMT_KEY_GIVE] = { .sql = "UPDATE api_key SET user_id=?2 WHERE id=?1 AND used_us=0"
+                                  " AND EXISTS (SELECT 1 FROM user WHERE id=?2)" },
+    /* ?1 key, ?2 now in hours, ?3 in days. What a task is refused by; see sqlite_offer.c. */
+    [ZT_STMT_KEY_TERMS] = { .sql = "SELECT ifnull(u.credit, -1), u.queue_max, iif(u.queue_max>0,"
+                                   " (SELECT sum(pending) FROM api_key WHERE user_id=u.id), 0),"
+                                   " ifnull(k.cap_hour, -1), iif(k.hour=?2, k.spent_hour, 0),"
+                                   " ifnull(k.cap_day, -1), iif(k.day=?3, k.spent_day, 0),"
+                                   " ifnull(k.cap_total, -1), k.spent" KEYS " WHERE k.id=?1" },
+    [ZT_STMT_KEY_CREDIT] = { .sql = "SELECT ifnull(u.credit, -1)" KEYS " WHERE k.id=?1" },
+    [ZT_STMT_USER_ADD] = { .sql = "INSERT INTO user (name, created_us) VALUES (?1, ?2)"
+                                  " RETURNING id" },
+    [ZT_STMT_USER_BY_NAME] = { .sql = "SELECT " USER_COLUMNS USERS " WHERE u.name=?1"
+                                      " GROUP BY u.id" },
+    [ZT_STMT_USER_LIST] = { .sql = "SELECT " USER_COLUMNS USERS " GROUP BY u.id ORDER BY u.id" },
+    [ZT_STMT_USER_LIMIT] = { .sql = "UPDATE user SET queue_max=?2 WHERE id=?1" },
+    [ZT_STMT_USER_CREDIT] = { .sql = "SELECT ifnull(credit, -1) FROM user WHERE id=?1" },
+    [ZT_STMT_USER_BALANCE] = { .sql = "UPDATE user SET credit=?2 WHERE id=?1" },
+    /* A line moves the balance there is: a trigger of schema.c. */
+    [ZT_STMT_LEDGER_ADD] = { .sql = "INSERT INTO ledger (user_id, amount, why, at_us)"
+                                    " VALUES (?1, ?2, ?3, ?4)" },
+    [ZT_STMT_LEDGER_SUM] = { .sql = "SELECT ifnull((SELECT sum(amount) FROM ledger"
+                                    "  WHERE user_id=?1), 0) FROM user WHERE id=?1" },
+    [ZT_STMT_LEDGER_LIST] = { .sql = "SELECT key_id, task_id, amount, why, at_us FROM ledger"
+                                     " WHERE user_id=?1 ORDER BY id DESC LIMIT ?2" },
 
     /* ?1 API key, ?2 idempotency key, ?3 not older than this, ?4 hash of the request. */
     [ZT_STMT_IDEMPOTENCY_FIND] = { .sql = "SELECT hash=?4, task_id, answer FROM idempotency"

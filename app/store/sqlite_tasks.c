@@ -8,6 +8,7 @@
 #define ATTEMPTS_SEEN_MAX 1000000 /* more in a row is damage */
 #define KEY_USED_STEP_US  ZT_MINUTE_US
 #define SEQ_MAX           INT64_MAX
+#define VIEW_ALLOW_IP     22 /* its column of ZT_STMT_VIEW */
 
 static enum zt_code fail_lost(const struct zt_lease *lease, struct zt_err *err)
 {
@@ -64,6 +65,7 @@ enum zt_code zt_sqlite_read_task(struct zt_query *q, struct zt_arena *arena, str
     t->files_removed = zt_query_get_int(q, c++, 0, 1) != 0;
     t->size = zt_query_get_text(q, c++, arena);
     t->moved_us = zt_query_get_int(q, c++, 0, INT64_MAX);
+    t->credit_milli = zt_query_get_int(q, c++, 0, INT64_MAX);
     *ret = t;
     *ret_extra = c;
     return zt_query_check(q, err);
@@ -100,6 +102,7 @@ static enum zt_code add(struct zt_store *store, const struct zt_task *task, int6
     zt_query_text(&q, task->callback_url);
     zt_query_int(&q, now);
     zt_query_text(&q, task->size);
+    zt_query_int(&q, task->credit_milli);
     enum zt_code rc = zt_query_run(&q, NULL, err);
     if (rc == ZT_E_CONFLICT)
         return zt_fail(err, rc, "a task with the id %s exists already", task->id);
@@ -124,7 +127,7 @@ enum zt_code zt_sqlite_task_add(struct zt_store *store, const struct zt_task *ta
     int64_t now = zt_sqlite_now(store);
 
     zt_assert(task->id != NULL && *task->id != '\0' && strlen(task->id) <= ZT_TASK_ID_MAX);
-    zt_assert(task->key_id >= 0);
+    zt_assert(task->key_id >= 0 && task->credit_milli >= 0);
     ZT_TRY(add(store, task, now, err));
     return touch_key(store, task->key_id, now, err);
 }
@@ -185,6 +188,7 @@ static enum zt_code read_viewed(struct zt_query *q, struct zt_arena *arena, stru
     t->steps = (int)zt_query_get_int(q, c++, 0, INT32_MAX);
     t->size = zt_query_get_text(q, c++, arena);
     t->moved_us = zt_query_get_int(q, c++, 0, INT64_MAX);
+    t->credit_milli = zt_query_get_int(q, c++, 0, INT64_MAX);
     t->input = t->callback_url = t->worker = "";
     return zt_query_check(q, err);
 }
@@ -203,10 +207,12 @@ enum zt_code zt_store_view(struct zt_store *store, struct zt_arena *arena,
         return zt_fail(err, ZT_E_NOMEM, "a row of the database does not fit into memory");
     zt_query_blob(&q, key_hash, ZT_SHA256_BYTES);
     zt_query_text(&q, zt_utf8_valid(id, strlen(id)) ? id : ""); /* which no task has */
+    zt_query_int(&q, zt_sqlite_now(store));
     ZT_TRY(zt_query_row(&q, &row, err));
     if (row) {
         view.key_id = zt_query_get_int(&q, 0, 1, INT64_MAX);
         int64_t seq = zt_query_get_int(&q, 1, 0, INT64_MAX);
+        view.allow_ip = zt_query_get_text(&q, VIEW_ALLOW_IP, arena);
         ZT_TRY(zt_query_check(&q, err));
         if (seq != 0) {
             task->key_id = view.key_id;

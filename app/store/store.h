@@ -20,6 +20,7 @@
 struct zt_store;
 struct zt_pace_run;
 struct zt_store_meter;
+struct zt_key_account;
 
 #define ZT_SHA256_BYTES 32
 
@@ -51,8 +52,9 @@ void zt_store_rollback(struct zt_store *store);
 /* ---- tasks --------------------------------------------------------------------------------- */
 
 /*
- * Adds a waiting task from id, key_id, model, size, param, input, callback_url; the rest is
- * ignored. ZT_E_CONFLICT: the id exists.
+ * Adds a waiting task from id, key_id, model, size, param, input, callback_url, credit_milli; the
+ * rest is ignored. Whether the key's user can pay is asked by zt_store_task_offer alone (offer.h).
+ * ZT_E_CONFLICT: the id exists.
  */
 enum zt_code zt_store_task_add(struct zt_store *store, const struct zt_task *task,
                                struct zt_err *err);
@@ -72,7 +74,8 @@ enum zt_code zt_store_task_by_token(struct zt_store *store, struct zt_arena *are
  * when there is no such key or task. Not between zt_store_begin and zt_store_commit.
  */
 struct zt_view {
-    int64_t key_id;       /* 0: no such key, or revoked */
+    int64_t key_id;       /* 0: no such key, or revoked, or expired */
+    const char *allow_ip; /* of the key: networks it may come from; "": all */
     struct zt_task *task; /* NULL: none, or another key's */
     int64_t position; /* waiting tasks that are claimed before it; 0 when it is not waiting. Exact
                              below 100, an upper bound from there on: the cost of a poll must not
@@ -169,6 +172,7 @@ struct zt_key {
     const char *webhook_secret; /* "whsec_..." */
     int64_t created_us, revoked_us;
     int64_t used_us; /* its last task, to the minute: written by zt_store_task_add */
+    const struct zt_key_account *account; /* whose it is and what it may do: users.h */
 };
 
 /* ZT_E_CONFLICT: the name is taken by a key that is not revoked, or the secret is in use. */
@@ -176,7 +180,7 @@ enum zt_code zt_store_key_add(struct zt_store *store, const char *name,
                               const uint8_t hash[ZT_SHA256_BYTES], const char *hint,
                               const char *webhook_secret, int64_t *ret_id, struct zt_err *err);
 
-/* A key that may be used, by the hash of its secret. ZT_E_NOT_FOUND: none, or revoked. */
+/* A key that may be used, by the hash of its secret. ZT_E_NOT_FOUND: none, revoked or expired. */
 enum zt_code zt_store_key_find(struct zt_store *store, struct zt_arena *arena,
                                const uint8_t hash[ZT_SHA256_BYTES], struct zt_key **ret,
                                struct zt_err *err);

@@ -65,6 +65,7 @@ struct zt_task {
     int64_t file_bytes;
     bool files_removed;
     const char *size; /* what its duration depends on beside the model, "720p/5"; "" unknown */
+    int64_t credit_milli; /* thousandths of a credit that it has cost; 0 once given back */
 };
 
 #endif

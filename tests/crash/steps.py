@@ -61,6 +61,8 @@ ELSEWHERE = {
     "store.key_reset.done": "the same",
     "store.key_revoke": "the same",
     "store.key_revoke.done": "the same",
+    **{p: "one statement of a command, or part of key_add's transaction: test_users.c"
+       for p in both("key_limit", "key_give", "user_add", "user_limit", "user_credit")},
     "store.delivery_expire": "nothing is owed after it: test_deliveries.c",
     "store.delivery_expire.done": "the same",
     "store.redeliver": "again.py and test_deliveries.c",
