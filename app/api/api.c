@@ -37,6 +37,7 @@ static const struct zt_route routes[] = {
     { "GET",  "/api/v1/jobs/callbacks",  0, false, zt_api_callbacks, NULL },
     { "POST", "/api/v1/jobs/redeliver", ZT_CANCEL_BODY_MAX, true, zt_api_redeliver,
       zt_api_admit_json },
+    { "GET",  "/api/v1/chat/credit",     0, false, zt_api_credit,  NULL },
     { "GET",  ZT_FILES_ROUTE,            0, false, zt_api_file,    NULL },
     { "POST", "/api/file-base64-upload", ZT_UPLOAD_BASE64_BODY, true, zt_api_upload_base64,
       zt_api_admit_upload },
@@ -89,8 +90,7 @@ enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **r
     api->engine = zt_strdup_or_die(options->engine ? options->engine : "");
     api->options.engine = api->engine;
     zt_api_set_public_url(api, options->public_url ? options->public_url : "");
-    if (options->rate_creates > 0)
-        api->creates = zt_rate_new(options->rate_creates, options->rate_window_us);
+    api->creates = zt_rates_new();
     pthread_mutex_init(&api->backlog.mutex, NULL);
     pthread_mutex_init(&api->handles_mutex, NULL);
     enum zt_code rc = open_uploads(api, err);
@@ -111,7 +111,7 @@ void zt_api_close(struct zt_api *api)
         zt_store_close(api->handles[i]);
     pthread_mutex_destroy(&api->handles_mutex);
     pthread_mutex_destroy(&api->backlog.mutex);
-    zt_rate_free(api->creates);
+    zt_rates_free(api->creates);
     free(api->store_path);
     free(api->public_url);
     free(api->engine);

@@ -51,9 +51,11 @@ struct zt_api_options {
     bool compat_status;            /* HTTP 200 always, the code in the body */
     bool extended_durations;       /* 2 ... 12 seconds instead of 5 and 10 */
     bool allow_unfiltered;         /* nsfw_checker false is obeyed */
-    int rate_creates;              /* createTask a key may send per rate_window_us; 0: no limit */
+    int64_t rate_creates; /* createTask a key without a rate of its own may send per rate_window_us;
+                             0: no limit */
     int64_t rate_window_us;
     struct zt_upload_options uploads;
+    int64_t price_milli[ZT_1080P + 1]; /* thousandths of a credit a second of video */
     struct zt_api_prompts prompts; /* zero: prompts cannot be explained */
     int64_t max_waiting;           /* tasks waiting over all keys; past it 429; 0: no limit */
     void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */

@@ -4,6 +4,9 @@
 
 #include "api/inside.h"
 #include "base/digest.h"
+#include "base/str.h"
+#include "net/guard.h"
+#include "store/users.h"
 
 #define SCHEME     "Bearer "
 #define SECRET_MAX 256
@@ -45,6 +48,26 @@ void zt_api_deny(struct zt_api *api, struct zt_http_req *req)
                  NULL);
 }
 
+/* Lists are checked as they are set, so one that cannot be read lets nobody in. */
+bool zt_api_may_come(struct zt_api *api, struct zt_http_req *req, const char *allow_ip)
+{
+    char text[160];
+
+    if (allow_ip == NULL || *allow_ip == '\0')
+        return true;
+    struct zt_guard *list = zt_guard_new();
+    bool listed = zt_guard_allow_list(list, allow_ip, NULL) == ZT_OK &&
+                  zt_guard_lists_text(list, zt_http_peer(req));
+    zt_guard_free(list);
+    if (listed)
+        return true;
+    zt_format(text, sizeof(text), "this key may not be used from the address %.64s",
+              zt_http_peer(req));
+    zt_http_set(req, "WWW-Authenticate", "Bearer");
+    zt_api_reply(api, req, 401, text, NULL);
+    return false;
+}
+
 bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req)
 {
     uint8_t hash[ZT_SHA256_BYTES];
@@ -69,8 +92,11 @@ bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req)
         zt_api_reply_fault(api, req, rc, &err);
         return false;
     }
+    if (!zt_api_may_come(api, req, key->account->limits.allow_ip))
+        return false;
     struct zt_api_caller *caller = zt_arena_new(zt_http_arena(req), struct zt_api_caller);
-    *caller = (struct zt_api_caller){ .key_id = key->id, .name = key->name };
+    *caller =
+        (struct zt_api_caller){ .key_id = key->id, .name = key->name, .account = key->account };
     zt_http_keep(req, caller);
     return true;
 }

@@ -16,12 +16,12 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "store/users.h"
 
 #define BACKLOG_FRESH_US (100 * ZT_MS_US)
 #define BUSY_WAIT_US     ZT_SECOND_US /* what a client is told to wait when the queue is full */
 #define BACKLOG_WAIT_US  (10 * ZT_SECOND_US)
 #define SEED_BOUND       (UINT64_C(1) << 31)
-#define TOO_OFTEN        "Your call frequency is too high. Please try again later."
 
 /* From the handler to `done`; lives in the request's arena, as the task's strings do. */
 struct creation {
@@ -36,16 +36,9 @@ struct creation {
 void zt_api_admit_create(struct zt_http_req *req, void *user)
 {
     struct zt_api *api = user;
-    int64_t wait_us = 0;
 
-    if (!zt_api_authorise(api, req))
+    if (!zt_api_authorise(api, req) || !zt_api_admit_rate(api, req))
         return;
-    const struct zt_api_caller *caller = zt_http_kept(req);
-    if (api->creates != NULL &&
-        !zt_rate_admit(api->creates, caller->key_id, zt_now_mono_us(), &wait_us)) {
-        zt_api_reply_later(api, req, wait_us, TOO_OFTEN);
-        return;
-    }
     if (zt_api_check_json(api, req))
         zt_api_has_room(api, req);
 }
@@ -171,7 +164,9 @@ static enum zt_code submit(struct zt_api *api, struct zt_kie_request *request, s
                                 .input = zt_kie_input(request, arena),
                                 .size = zt_arena_printf(arena, "%s/%d", request->input.resolution,
                                                         request->input.duration_s),
-                                .callback_url = request->callback_url };
+                                .callback_url = request->callback_url,
+                                .credit_milli = zt_api_price(api, request) };
+    c->offer.limited = caller->account->is_limited;
     c->offer.answer = c->task.id ? answer_text(arena, c->task.id) : NULL;
     if (c->offer.answer == NULL || c->task.param == NULL || c->task.input == NULL ||
         c->task.size == NULL)

@@ -198,11 +198,13 @@ static const char *const paths[] = {
     "{\"$ref\":\"#/components/schemas/created\"}}}},"
     "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
     "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"402\":{\"$ref\":\"#/components/responses/unpaid\"},"
     "\"409\":{\"$ref\":\"#/components/responses/conflict\"},"
     "\"413\":{\"$ref\":\"#/components/responses/large\"},"
     "\"415\":{\"$ref\":\"#/components/responses/type\"},"
     "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
     "\"429\":{\"$ref\":\"#/components/responses/often\"},"
+    "\"433\":{\"$ref\":\"#/components/responses/capped\"},"
     "\"503\":{\"$ref\":\"#/components/responses/full\"},"
     "\"500\":{\"$ref\":\"#/components/responses/fault\"}},"
     "\"callbacks\":{\"finished\":{\"{$request.body#/callBackUrl}\":{\"post\":{"
@@ -294,6 +296,15 @@ static const char *const paths[] = {
     "\"415\":{\"$ref\":\"#/components/responses/type\"},"
     "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
     "\"429\":{\"$ref\":\"#/components/responses/often\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
+    "{\"/api/v1/chat/credit\":{\"get\":{\"operationId\":\"credit\","
+    "\"summary\":\"What the user of the key may still spend\","
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the balance; 1000000000 where there is none to run out\","
+    "\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[\"code\","
+    "\"msg\",\"data\"],\"properties\":{\"code\":{\"const\":200},\"msg\":{\"const\":\"success\"},"
+    "\"data\":{\"type\":\"number\"}}}}}},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
     "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
     "{\"/files/{token}/{name}\":{\"get\":{\"operationId\":\"file\","
     "\"summary\":\"A file of a result; ranges, ETag, HEAD; gone once it expired\","
@@ -408,6 +419,8 @@ static const struct {
 } refusals[] = {
     { "malformed", "the request cannot be read: not JSON, or a parameter is missing" },
     { "denied", "no key, or one that may not be used" },
+    { "unpaid", "Insufficient Credits: the balance does not suffice" },
+    { "capped", "the key would spend more credits than it may" },
     { "conflict", "it contradicts what was accepted or done before; msg says what" },
     { "large", "the body is too large" },
     { "type", "Content-Type is not application/json" },
@@ -440,7 +453,7 @@ static const struct {
     { "queuePosition", "[\"integer\",\"null\"]",
       "tasks that will be started before this one; null once it is started" },
     { "etaMs", "[\"integer\",\"null\"]", "milliseconds to the end, estimated; null: unknown" },
-    { "creditsConsumed", "\"number\"", "always 0" },
+    { "creditsConsumed", "\"number\"", "what it has cost; 0 once it failed and was given back" },
     { "engine", "\"string\"", "which engine works, or worked, on it" },
     { "recordId", "\"string\"", "equal to taskId" },
 };

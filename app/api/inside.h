@@ -29,7 +29,7 @@ struct zt_api_backlog {
 struct zt_api {
     struct zt_api_options options; /* its strings are ours */
     char *store_path, *public_url, *engine;
-    struct zt_rate *creates; /* NULL: no limit */
+    struct zt_rates *creates;
     struct zt_api_backlog backlog;
     struct zt_upload_pool *upload_stores, *upload_fetches; /* upload.h */
 
@@ -44,6 +44,7 @@ struct zt_api {
 struct zt_api_caller {
     int64_t key_id;
     const char *name;
+    const struct zt_key_account *account; /* whose key, and its limits */
 };
 
 /* A read handle for this thread, to be given back. Any number at a time. */
@@ -87,9 +88,18 @@ void zt_api_reply_later(struct zt_api *api, struct zt_http_req *req, int64_t wai
 /* Admits requests with a key that may be used, keeping its caller; answers 401 to others. */
 bool zt_api_authorise(struct zt_api *api, struct zt_http_req *req);
 
+/* Whether the key may come from where it comes; answers 401 if not. */
+bool zt_api_may_come(struct zt_api *api, struct zt_http_req *req, const char *allow_ip);
+
 /* Its two halves: the hash of the secret that was sent; false: there is none, 401 is due. */
 bool zt_api_secret_hash(const struct zt_http_req *req, uint8_t ret[ZT_SHA256_BYTES]);
 void zt_api_deny(struct zt_api *api, struct zt_http_req *req);
+
+/* Whether the key may create one more now, by its rate or that of all; answers 429 if not. */
+bool zt_api_admit_rate(struct zt_api *api, struct zt_http_req *req);
+
+/* Thousandths of a credit as a JSON number: 4.5, 0. */
+void zt_api_key_credit(struct zt_out *out, const char *key, int64_t milli);
 
 /* ---- offers: what comes with a createTask beside its body (offer.c) ------------------------- */
 
@@ -103,6 +113,9 @@ enum zt_code zt_api_offer_read(struct zt_http_req *req, const struct zt_kie_requ
 enum zt_code zt_api_offer_look(struct zt_api *api, int64_t key_id, struct zt_offer *offer,
                                struct zt_err *err);
 
+/* What the request costs, in thousandths of a credit. */
+int64_t zt_api_price(const struct zt_api *api, const struct zt_kie_request *request);
+
 /* Gives the first answer again. */
 void zt_api_reply_replay(struct zt_api *api, struct zt_http_req *req, int64_t key_id,
                          const struct zt_offer *offer);
@@ -115,6 +128,7 @@ bool zt_api_reply_refused(struct zt_api *api, struct zt_http_req *req, const str
 
 void zt_api_admit_create(struct zt_http_req *req, void *user);
 void zt_api_create(struct zt_http_req *req, void *user);
+void zt_api_credit(struct zt_http_req *req, void *user);
 void zt_api_record(struct zt_http_req *req, void *user);
 void zt_api_file(struct zt_http_req *req, void *user);
 void zt_api_healthz(struct zt_http_req *req, void *user);
@@ -170,6 +184,9 @@ void zt_api_callbacks(struct zt_http_req *req, void *user);
 void zt_api_redeliver(struct zt_http_req *req, void *user);
 
 /* ---- results ------------------------------------------------------------------------------- */
+
+/* "480p", "720p", "1080p". */
+bool zt_api_resolution(const char *name, enum zt_resolution *ret);
 
 #define ZT_FILES_ROUTE   "/files/{token}/{name}"
 #define ZT_API_FILE_NAME 128

@@ -1,6 +1,6 @@
 /*
- * offer.c - what comes with a createTask beside its body: the Idempotency-Key, and how the store's
- * refusals are said on the wire.
+ * offer.c - what comes with a createTask beside its body: the rate of its key, the Idempotency-Key,
+ * the price; and how the store's refusals are said on the wire.
  *
  * Two requests are the same when their bodies are the same JSON, whatever the spacing and the order
  * of keys; what the server draws itself, as a seed, is no part of that.
@@ -10,12 +10,41 @@
 
 #include "api/inside.h"
 #include "api/kie.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "store/users.h"
 
-#define HEADER   "Idempotency-Key"
-#define REPLAYED "Idempotent-Replayed"
+#define HEADER        "Idempotency-Key"
+#define REPLAYED      "Idempotent-Replayed"
+
+#define QUEUE_WAIT_US (10 * ZT_SECOND_US) /* what a client is told to wait for its own tasks */
+#define TOO_OFTEN     "Your call frequency is too high. Please try again later."
+
+bool zt_api_admit_rate(struct zt_api *api, struct zt_http_req *req)
+{
+    const struct zt_api_caller *caller = zt_http_kept(req);
+    const struct zt_key_limits *limits = &caller->account->limits;
+    bool own = limits->rate_n != ZT_RATE_AS_ALL;
+    int64_t max = own ? limits->rate_n : api->options.rate_creates;
+    int64_t window_us = own ? limits->rate_window_us : api->options.rate_window_us;
+    int64_t wait_us = 0;
+
+    if (max <= 0 ||
+        zt_rates_admit(api->creates, caller->key_id, max, window_us, zt_now_mono_us(), &wait_us))
+        return true;
+    zt_api_reply_later(api, req, wait_us, TOO_OFTEN);
+    return false;
+}
+
+int64_t zt_api_price(const struct zt_api *api, const struct zt_kie_request *request)
+{
+    enum zt_resolution resolution = ZT_480P;
+
+    zt_assert(zt_api_resolution(request->input.resolution, &resolution)); /* it was read by them */
+    return api->options.price_milli[resolution] * request->input.duration_s;
+}
 
 static bool is_printable(const char *text)
 {
@@ -86,6 +115,15 @@ bool zt_api_reply_refused(struct zt_api *api, struct zt_http_req *req, const str
         return false;
     case ZT_REFUSED_REUSE:
         zt_api_reply(api, req, 409, err->msg, NULL);
+        break;
+    case ZT_REFUSED_QUEUE:
+        zt_api_reply_later(api, req, QUEUE_WAIT_US, err->msg);
+        break;
+    case ZT_REFUSED_CAP:
+        zt_api_reply(api, req, 433, err->msg, NULL);
+        break;
+    case ZT_REFUSED_CREDITS:
+        zt_api_reply(api, req, 402, err->msg, NULL);
         break;
     }
     return true;

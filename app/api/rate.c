@@ -14,29 +14,26 @@ struct entry {
     struct entry *next;
     int64_t key;
     int64_t last_us;
+    int64_t window_us;
+    int max;
     int n;          /* admissions kept, at most max */
     int at;         /* where the next one goes: over the oldest, once there are max */
     int cap;        /* of times: grows up to max */
     int64_t *times; /* [cap], a ring once cap is max */
 };
 
-struct zt_rate {
-    int max;
-    int64_t window_us;
+struct zt_rates {
     pthread_mutex_t mutex; /* guards the rest */
     struct entry *buckets[BUCKETS];
     int keys;
 };
 
-struct zt_rate *zt_rate_new(int max, int64_t window_us)
+struct zt_rates *zt_rates_new(void)
 {
-    struct zt_rate *rate = zt_new(struct zt_rate);
+    struct zt_rates *rates = zt_new(struct zt_rates);
 
-    zt_assert(max > 0 && window_us > 0);
-    rate->max = max < ZT_RATE_MAX ? max : ZT_RATE_MAX;
-    rate->window_us = window_us;
-    pthread_mutex_init(&rate->mutex, NULL);
-    return rate;
+    pthread_mutex_init(&rates->mutex, NULL);
+    return rates;
 }
 
 static void free_entry(struct entry *entry)
@@ -45,76 +42,76 @@ static void free_entry(struct entry *entry)
     free(entry);
 }
 
-void zt_rate_free(struct zt_rate *rate)
+void zt_rates_free(struct zt_rates *rates)
 {
-    if (rate == NULL)
+    if (rates == NULL)
         return;
     for (int i = 0; i < BUCKETS; i++) {
-        while (rate->buckets[i] != NULL) {
-            struct entry *entry = rate->buckets[i];
-            rate->buckets[i] = entry->next;
+        while (rates->buckets[i] != NULL) {
+            struct entry *entry = rates->buckets[i];
+            rates->buckets[i] = entry->next;
             free_entry(entry);
         }
     }
-    pthread_mutex_destroy(&rate->mutex);
-    free(rate);
+    pthread_mutex_destroy(&rates->mutex);
+    free(rates);
 }
 
-static struct entry **bucket_of(struct zt_rate *rate, int64_t key)
+static struct entry **bucket_of(struct zt_rates *rates, int64_t key)
 {
-    return &rate->buckets[(uint64_t)key * UINT64_C(0x9E3779B97F4A7C15) >> 54];
+    return &rates->buckets[(uint64_t)key * UINT64_C(0x9E3779B97F4A7C15) >> 54];
 }
 
-static void forget(struct zt_rate *rate, struct entry **link)
+static void forget(struct zt_rates *rates, struct entry **link)
 {
     struct entry *entry = *link;
 
     *link = entry->next;
     free_entry(entry);
-    rate->keys--;
+    rates->keys--;
 }
 
 /* Makes room: every key that was idle for a window, or the one idle longest. */
-static void make_room(struct zt_rate *rate, int64_t now_us)
+static void make_room(struct zt_rates *rates, int64_t now_us)
 {
     struct entry **oldest = NULL;
 
     for (int i = 0; i < BUCKETS; i++) {
-        struct entry **link = &rate->buckets[i];
+        struct entry **link = &rates->buckets[i];
         while (*link != NULL) {
-            if (now_us - (*link)->last_us >= rate->window_us)
-                forget(rate, link);
+            if (now_us - (*link)->last_us >= (*link)->window_us)
+                forget(rates, link);
             else
                 link = &(*link)->next;
         }
     }
-    if (rate->keys < ZT_RATE_KEYS)
+    if (rates->keys < ZT_RATE_KEYS)
         return;
     for (int i = 0; i < BUCKETS; i++) {
-        for (struct entry **link = &rate->buckets[i]; *link != NULL; link = &(*link)->next) {
+        for (struct entry **link = &rates->buckets[i]; *link != NULL; link = &(*link)->next) {
             if (oldest == NULL || (*link)->last_us < (*oldest)->last_us)
                 oldest = link;
         }
     }
     if (oldest != NULL)
-        forget(rate, oldest);
+        forget(rates, oldest);
 }
 
-static struct entry *find_or_add(struct zt_rate *rate, int64_t key, int64_t now_us)
+static struct entry *find_or_add(struct zt_rates *rates, int64_t key, int64_t now_us)
 {
-    struct entry *entry = *bucket_of(rate, key);
+    struct entry *entry = *bucket_of(rates, key);
 
     while (entry != NULL && entry->key != key)
         entry = entry->next;
     if (entry != NULL)
         return entry;
-    if (rate->keys >= ZT_RATE_KEYS)
-        make_room(rate, now_us);
+    if (rates->keys >= ZT_RATE_KEYS)
+        make_room(rates, now_us);
     entry = zt_new(struct entry);
     entry->key = key;
-    entry->next = *bucket_of(rate, key);
-    *bucket_of(rate, key) = entry;
-    rate->keys++;
+    entry->next = *bucket_of(rates, key);
+    *bucket_of(rates, key) = entry;
+    rates->keys++;
     return entry;
 }
 
@@ -133,23 +130,48 @@ static void grow(struct entry *entry, int max)
     entry->cap = cap;
 }
 
-bool zt_rate_admit(struct zt_rate *rate, int64_t key, int64_t now_us, int64_t *ret_wait_us)
+/* The times that are there under another max: the newest of them, the oldest first. */
+static void change_max(struct entry *entry, int max)
 {
-    zt_locked(&rate->mutex);
+    int keep = entry->n < max ? entry->n : max;
+    int cap = keep > FIRST_TIMES ? keep : FIRST_TIMES;
 
-    struct entry *entry = find_or_add(rate, key, now_us);
-    if (entry->n == rate->max) {
-        int64_t free_us = entry->times[entry->at] + rate->window_us;
+    if (cap > max)
+        cap = max;
+    int64_t *times = zt_new_array(int64_t, (size_t)cap);
+    for (int i = 0; i < keep; i++)
+        times[i] = entry->times[(entry->at - keep + i + entry->max) % entry->max];
+    free(entry->times);
+    entry->times = times;
+    entry->cap = cap;
+    entry->max = max;
+    entry->n = keep;
+    entry->at = keep % max;
+}
+
+bool zt_rates_admit(struct zt_rates *rates, int64_t key, int64_t max, int64_t window_us,
+                    int64_t now_us, int64_t *ret_wait_us)
+{
+    zt_assert(max > 0 && window_us > 0);
+    zt_locked(&rates->mutex);
+
+    struct entry *entry = find_or_add(rates, key, now_us);
+    int kept = max < ZT_RATE_MAX ? (int)max : ZT_RATE_MAX;
+    if (entry->max != kept)
+        change_max(entry, kept);
+    entry->window_us = window_us;
+    if (entry->n == entry->max) {
+        int64_t free_us = entry->times[entry->at] + window_us;
         if (free_us > now_us) {
             *ret_wait_us = free_us - now_us;
             return false;
         }
     }
     if (entry->at == entry->cap)
-        grow(entry, rate->max);
+        grow(entry, entry->max);
     entry->times[entry->at] = now_us;
-    entry->at = (entry->at + 1) % rate->max;
-    if (entry->n < rate->max)
+    entry->at = (entry->at + 1) % entry->max;
+    if (entry->n < entry->max)
         entry->n++;
     entry->last_us = now_us;
     return true;

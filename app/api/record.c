@@ -116,7 +116,7 @@ static void write_record(struct zt_out *out, const struct view *v)
     zt_out_key_string(out, "stage", or_empty(t->stage));
     key_int_or_null(out, "queuePosition", v->position >= 0, v->position);
     key_int_or_null(out, "etaMs", eta >= 0, eta);
-    zt_out_key_int(out, "creditsConsumed", 0);
+    zt_api_key_credit(out, "creditsConsumed", t->credit_milli);
     zt_out_key_string(out, "engine", or_empty(t->engine));
     zt_out_key_string(out, "recordId", t->id);
 }
@@ -169,6 +169,8 @@ void zt_api_record(struct zt_http_req *req, void *user)
         zt_api_reply_fault(api, req, rc, &err);
     else if (seen.key_id == 0)
         zt_api_deny(api, req);
+    else if (!zt_api_may_come(api, req, seen.allow_ip))
+        return;
     else if (!given)
         zt_api_reply(api, req, 400, "taskId parameter is required", NULL);
     else if (seen.task == NULL)

@@ -20,7 +20,7 @@ static const char *const resolution_names[] = {
     [ZT_1080P] = "1080p",
 };
 
-static bool resolution_parse(const char *name, enum zt_resolution *ret)
+bool zt_api_resolution(const char *name, enum zt_resolution *ret)
 {
     for (size_t i = 0; i < ZT_COUNT(resolution_names); i++) {
         if (strcmp(resolution_names[i], name) == 0) {
@@ -46,7 +46,7 @@ enum zt_code zt_i2v_from_input(const char *input_json, struct zt_arena *arena, s
                     "duration", &duration, "camera_fixed", &camera_fixed, "seed", &seed, "safety",
                     &safety) != 0)
         return zt_fail(err, ZT_E_CORRUPT, "the stored input of the task lacks a field");
-    if (!resolution_parse(resolution, &in.resolution) || duration < 1 || duration > 60 || seed < 0)
+    if (!zt_api_resolution(resolution, &in.resolution) || duration < 1 || duration > 60 || seed < 0)
         return zt_fail(err, ZT_E_CORRUPT, "the stored input of the task is out of range");
     in.prompt = zt_arena_strdup(arena, prompt);
     in.image_url = zt_arena_strdup(arena, image);

@@ -1,6 +1,7 @@
 /* settings.c - see settings.h: reading values by the rows of the table. */
 #include "cli/settings.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/settings_table.h"
+#include "store/users.h"
 
 #define FILE_MAX_BYTES 65536
 #define ENV_PREFIX     "ZOETROPE_"
@@ -76,7 +78,7 @@ static void env_name(const char *name, char dst[ENV_MAX])
 
 /* ---- values -------------------------------------------------------------------------------- */
 
-static bool parse_rate(const char *text, struct zt_rate *ret)
+bool zt_rate_parse(const char *text, struct zt_rate *ret)
 {
     char number[24];
     size_t n = strcspn(text, "/");
@@ -172,6 +174,10 @@ static void describe(const struct zt_setting *row, char *dst, size_t size)
             n += (size_t)snprintf(dst + n, size - n, "%s%s", glue, row->words[i]);
         }
         break;
+    case ZT_KIND_CREDITS:
+        (void)zt_format(dst, size, "a number of credits from 0 to %" PRId64 ", like 2 or 4.5",
+                        row->max / ZT_CREDIT);
+        break;
     case ZT_KIND_RATE:
         (void)zt_format(dst, size, "a number and a time, like 20/10s, or 0 for no limit");
         break;
@@ -210,8 +216,13 @@ static bool parse_value(const struct zt_setting *row, const char *text, void *at
         return zt_parse_bool(text, at);
     case ZT_KIND_WORD:
         return parse_word(text, row->words, at);
+    case ZT_KIND_CREDITS:
+        if (!zt_credit_parse(text, &n) || n > row->max)
+            return false;
+        *number = n;
+        return true;
     case ZT_KIND_RATE:
-        return parse_rate(text, at);
+        return zt_rate_parse(text, at);
     case ZT_KIND_DURATIONS:
         return parse_durations(text, at);
     }
@@ -407,7 +418,8 @@ static enum zt_code read_words(const struct flags *f, int argc, char *const *arg
         const char *word = argv[i];
         if (!flags_over && strcmp(word, "--") == 0) {
             flags_over = true;
-        } else if (!flags_over && word[0] == '-' && word[1] != '\0') {
+        } else if (!flags_over && word[0] == '-' && word[1] != '\0' &&
+                   !isdigit((unsigned char)word[1])) {
             ZT_TRY(read_flag(f, argc, argv, &i, err));
         } else if (ret->n == (int)ZT_COUNT(ret->word)) {
             return zt_fail(err, ZT_E_INVALID, "more than %d words", (int)ZT_COUNT(ret->word));

@@ -20,6 +20,7 @@ enum zt_kind {
     ZT_KIND_BYTES,     /* int64_t within min ... max */
     ZT_KIND_BOOL,      /* bool; as a flag also without a value, and as --no-<name> */
     ZT_KIND_WORD,      /* int: index into words */
+    ZT_KIND_CREDITS,   /* int64_t, thousandths, up to max */
     ZT_KIND_RATE,      /* struct zt_rate: "20/10s", "0" */
     ZT_KIND_DURATIONS, /* struct zt_durations: "5s,5m,2h" */
 };
@@ -82,6 +83,9 @@ void zt_settings_help(FILE *out, unsigned command, const struct zt_options *opti
 
 /* docs/SETTINGS.md. */
 void zt_settings_markdown(FILE *out);
+
+/* "20/10s", or "0" for no limit, as settings of ZT_KIND_RATE have it. */
+bool zt_rate_parse(const char *text, struct zt_rate *ret);
 
 /* The name nearest to `word` among n, or NULL when none is near. For "did you mean". */
 const char *zt_nearest(const char *word, const char *const *names, size_t n);

@@ -21,6 +21,8 @@ const char *zt_setting_placeholder(const struct zt_setting *row, char dst[64])
         return "TIME";
     case ZT_KIND_BYTES:
         return "SIZE";
+    case ZT_KIND_CREDITS:
+        return "CREDITS";
     case ZT_KIND_RATE:
         return "N/TIME";
     case ZT_KIND_DURATIONS:

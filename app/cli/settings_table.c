@@ -13,6 +13,7 @@
 #define SECONDS(n) ((n)*ZT_SECOND_US)
 #define DAYS(n)    ((n)*ZT_DAY_US)
 #define MB         (INT64_C(1) << 20)
+#define PRICE_MAX  INT64_C(1000000000) /* a million credits */
 #define TB         (INT64_C(1) << 40)
 
 static const char *const statuses[] = { "real", "compat", NULL };
@@ -87,6 +88,14 @@ const struct zt_setting zt_settings_table[] = {
     { .name = "rate-limit", .kind = ZT_KIND_RATE, .at = AT(rate), .fallback = "20/10s",
       .commands = ZT_FOR_SERVE,
       .help = "createTask calls a key may send in a span of time; 0: no limit" },
+
+    { .name = "price-480p", .kind = ZT_KIND_CREDITS, .at = AT(price_480p), .fallback = "0",
+      .max = PRICE_MAX, .commands = ZT_FOR_SERVE,
+      .help = "credits that a second of 480p video costs a user with a balance; 0: nothing" },
+    { .name = "price-720p", .kind = ZT_KIND_CREDITS, .at = AT(price_720p), .fallback = "0",
+      .max = PRICE_MAX, .commands = ZT_FOR_SERVE, .help = "the same for 720p" },
+    { .name = "price-1080p", .kind = ZT_KIND_CREDITS, .at = AT(price_1080p), .fallback = "0",
+      .max = PRICE_MAX, .commands = ZT_FOR_SERVE, .help = "the same for 1080p" },
 
     /* ---- the API ---- */
     { .name = "http-status", .kind = ZT_KIND_WORD, .at = AT(http_status), .fallback = "real",

@@ -37,6 +37,7 @@ struct zt_config {
     bool extended_durations, allow_unfiltered;
     struct zt_rate rate;
     int64_t max_waiting;
+    int64_t price_480p, price_720p, price_1080p; /* thousandths of a credit a second of video */
     int64_t keep_files_us, keep_least_us, keep_bytes, keep_tasks_us;
     int64_t max_upload_bytes, upload_bytes, upload_fetches, keep_uploads_us;
     const char *preset; /* of the encoder */
