@@ -56,9 +56,9 @@ struct zt_api_options {
     int64_t rate_window_us;
     struct zt_upload_options uploads;
     int64_t price_milli[ZT_1080P + 1]; /* thousandths of a credit a second of video */
-    struct zt_api_prompts prompts; /* zero: prompts cannot be explained */
-    int64_t max_waiting;           /* tasks waiting over all keys; past it 429; 0: no limit */
-    void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
+    struct zt_api_prompts prompts;     /* zero: prompts cannot be explained */
+    int64_t max_waiting;               /* tasks waiting over all keys; past it 429; 0: no limit */
+    void (*created)(void *user);       /* a task was added: wake a worker; may be NULL */
     void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */
     void (*callback_due)(void *user);             /* a callback is to be sent again; may be NULL */
     void (*state)(void *user, struct zt_api_state *ret); /* NULL: nothing stands in the way */

@@ -50,7 +50,7 @@ void zt_webhook_secret_make(char ret[ZT_SECRET_TEXT])
     explicit_bzero(text, sizeof(text));
 }
 
-static bool name_is_fine(const char *name)
+bool zt_name_is_fine(const char *name)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -64,7 +64,7 @@ enum zt_code zt_secret_add_key(struct zt_store *store, const char *name, struct 
 {
     int64_t id = 0;
 
-    if (!name_is_fine(name))
+    if (!zt_name_is_fine(name))
         return zt_fail_field(err, ZT_E_INVALID, "name",
                              "name must be 1 to %d letters, digits, '.', '_' or '-'",
                              NAME_MAX_BYTES);

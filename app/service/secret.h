@@ -21,6 +21,9 @@ void zt_secret_wipe(struct zt_secret *secret);
 /* "whsec_" and standard base64 of 32 random bytes. */
 void zt_webhook_secret_make(char ret[ZT_SECRET_TEXT]);
 
+/* 1 to 64 letters, digits, '.', '_' or '-': of keys and users. */
+bool zt_name_is_fine(const char *name);
+
 /*
  * Makes a key under `name` and stores it. *ret and webhook are for showing once; wipe them.
  *   ZT_E_INVALID   the name is not 1 to 64 letters, digits, '.', '_' or '-'

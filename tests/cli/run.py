@@ -27,7 +27,7 @@ import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-COMMANDS = ["serve", "worker", "generate", "keys", "tasks", "explain", "health", "version", "backup", "restore",
+COMMANDS = ["serve", "worker", "generate", "keys", "users", "tasks", "explain", "health", "version", "backup", "restore",
             "doctor"]
 QUICK = ["--resolution=480p", "--duration=2", "--preset=ultrafast"]
 
@@ -93,6 +93,21 @@ CASES = [
     ("keys without an action", ["keys"], 2, [], [r"something is missing"]),
     ("keys with another action", ["keys", "creat", "x"], 2, [], [r"not 'creat'; did you mean create\?"]),
     ("keys without a name", ["keys", "create", "--data=$W/k"], 2, [], [r"which key\? zoetrope keys create NAME"]),
+    ("keys for nobody", ["keys", "create", "a", "--user=nobody", "--data=$W/k"], 4, [], [r"there is no user nobody"]),
+    ("keys with a rate of words", ["keys", "create", "a", "--rate=often", "--data=$W/k"], 2, [],
+     [r"--rate must be a number and a time.*not 'often'"]),
+    ("keys with a cap of words", ["keys", "create", "a", "--cap-day=1.2345", "--data=$W/k"], 2, [],
+     [r"--cap-day must be a number of credits.*not '1.2345'"]),
+    ("keys from no network", ["keys", "create", "a", "--allow-ip=10.0.0.1/8", "--data=$W/k"], 2, [],
+     [r"--allow-ip: .*write 10.0.0.0/8"]),
+    ("keys from nowhere", ["keys", "create", "a", "--allow-ip=,", "--data=$W/k"], 2, [], [r"--allow-ip must be networks"]),
+    ("keys until no day", ["keys", "create", "a", "--expires=2027-02-30", "--data=$W/k"], 2, [],
+     [r"--expires must be .* not '2027-02-30'"]),
+    ("users of nowhere", ["users", "list", "--data=$W/none"], 4, [], [r"no zoetrope data in .*/none"]),
+    ("users with another action", ["users", "crdit", "x"], 2, [], [r"not 'crdit'; did you mean credit\?"]),
+    ("users without a value", ["users", "credit", "x"], 2, [], [r"zoetrope users credit NAME \+N\|-N\|N\|unlimited"]),
+    ("users with a strange name", ["users", "create", "a b", "--data=$W/k"], 2, [], [r"name must be 1 to 64 letters"]),
+    ("users with a strange credit", ["users", "create", "a", "--credit=x", "--data=$W/k"], 2, [], [r"not 'x'"]),
     ("keys with a strange name", ["keys", "create", "a b", "--data=$W/k"], 2, [], [r"name must be 1 to 64 letters"]),
     ("tasks of nowhere", ["tasks", "list", "--data=$W/none"], 4, [], [r"no zoetrope data"]),
     ("tasks without an id", ["tasks", "show", "--data=$W/none"], 2, [], [r"which task\?"]),
@@ -300,6 +315,39 @@ def progress_suits_its_reader(t):
     t.check("not many", len(lines) <= 30 and all(re.fullmatch(r"\d+ % \w*", x) for x in lines), lines)
 
 
+def users_have_credits(t):
+    data = "--data=$W/users"
+
+    def ok(*words):
+        got = t.run([*words, data])
+        t.check(" ".join(words), got.returncode == 0, got.stderr)
+        return got.stdout.decode()
+
+    ok("users", "create", "studio", "--credit=10", "--queue=2")
+    got = t.run(["users", "create", "studio", data])
+    t.check("taken", got.returncode == 1 and b"studio exists" in got.stderr, got.stderr)
+    t.check("adds", "user studio has 12.5 credits" in ok("users", "credit", "studio", "+2.5", "--why=gift"))
+    t.check("takes", "user studio has 12 credits" in ok("users", "credit", "studio", "-0.5"))
+    got = t.run(["users", "credit", "studio", "-13", data])
+    t.check("not below 0", got.returncode == 3 and b"the balance is 12;" in got.stderr, (got.returncode, got.stderr))
+    shown = ok("users", "show", "studio")
+    for line in (r"user +studio", r"credit +12", r"queue limit +2", r"\S+ +2.5  gift", r"\S+ +-0.5  operator",
+                 r"\S+ +10  operator"):
+        t.check("shows " + line, re.search(f"^{line}$", shown, re.M), shown)
+    ok("users", "limit", "studio", "none")
+    ok("users", "credit", "studio", "unlimited")
+    listed = ok("users", "list")
+    t.check("lists", re.search(r"^studio +unlimited +0 +0 +none +0$", listed, re.M) and "\ndefault " in listed, listed)
+    got = t.run(["users", "show", "nobody", data])
+    t.check("nobody", got.returncode == 4 and b"no user nobody" in got.stderr, got.stderr)
+    ok("keys", "create", "ci", "--user=studio", "--rate=5/1m", "--cap-total=3.5", "--expires=2020-01-01")
+    listed = ok("keys", "list")
+    t.check("expired", re.search(r"^ci .* expired$", listed, re.M), listed)
+    t.check("its limits", "  user studio, rate 5/60s, in all 0 of 3.5, until 2020-01-01T00:00:00" in listed, listed)
+    set_ = ok("keys", "set", "ci", "--rate=0", "--cap-total=none", "--expires=never", "--allow-ip=::1")
+    t.check("set", set_ == "key ci:  user studio, rate none, from ::1\n", set_)
+
+
 def keys_live_and_die(t):
     data = "--data=$W/keys"
     got = t.run(["keys", "create", "--name=studio", data])
@@ -433,7 +481,7 @@ def main():
             t.case(*case)
         for test in (each_command_has_help, settings_page_is_current, environment_and_file_set_things,
                      videos_are_whole_and_repeatable, generate_fetches, ctrl_c_leaves_nothing,
-                     progress_suits_its_reader, keys_live_and_die, explain_gives_json, serve_starts_and_ends,
+                     progress_suits_its_reader, keys_live_and_die, users_have_credits, explain_gives_json, serve_starts_and_ends,
                      worker_ends, full_output_is_an_error):
             test(t)
     finally:
