@@ -35,6 +35,7 @@
 #define MIN_SPEED_US        (5 * ZT_SECOND_US)
 #define HEADERS_MAX         ((size_t)64 << 10)
 #define POLL_MS             100
+#define TIMER_SLACK_US      (20 * ZT_MS_US)
 #define RETRY_AFTER_MAX_US  (365 * ZT_DAY_US)
 #define USER_AGENT          "zoetrope/" ZT_VERSION
 
@@ -383,7 +384,7 @@ static enum zt_code explain_timeout(const struct hop *hop, int64_t end_us, struc
     curl_off_t ready_us = 0;
 
     curl_easy_getinfo(hop->client->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
-    if (zt_now_mono_us() >= end_us)
+    if (zt_now_mono_us() + TIMER_SLACK_US >= end_us) /* libcurl counts in whole milliseconds */
         return zt_fail(err, ZT_E_TIMEOUT, "the host did not answer in full within %g s",
                        (double)(call->total_us ? call->total_us : TOTAL_US) / 1e6);
     if (ready_us == 0)

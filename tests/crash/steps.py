@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 
+import again
 import uploads
 from world import DATA_URI, World
 
@@ -65,9 +66,9 @@ ELSEWHERE = {
        for p in both("key_limit", "key_give", "user_add", "user_limit", "user_credit")},
     "store.delivery_expire": "nothing is owed after it: test_deliveries.c",
     "store.delivery_expire.done": "the same",
-    "store.redeliver": "again.py and test_deliveries.c",
+    "store.redeliver": "part of store.batch: again.py; alone: test_deliveries.c",
     "store.redeliver.done": "the same",
-    "store.redeliver_failed": "the same",
+    "store.redeliver_failed": "test_deliveries.c",
     "store.redeliver_failed.done": "the same",
     "store.webhook_rotate": "the same",
     "store.webhook_rotate.done": "the same",
@@ -247,6 +248,7 @@ def run(program, checks, outside):
     guarded(checks, reapers_die, program, checks, outside)
     guarded(checks, key_makers_die, program, checks, outside)
     guarded(checks, uploads.run, program, checks, outside)
+    guarded(checks, again.run, program, checks, outside)
     for t in threads:
         t.join()
 
