@@ -29,11 +29,12 @@
 #define CHUNK   ((size_t)1 << 20)
 #define TMP_DIR "tmp"
 
-static void close_dir(DIR *dir)
+static void close_dir(DIR **dir)
 {
-    closedir(dir);
+    if (*dir != NULL)
+        closedir(*dir);
 }
-ZT_AUTO(DIR, dir, close_dir)
+#define auto_dir __attribute__((cleanup(close_dir)))
 
 /* ---- files --------------------------------------------------------------------------------- */
 
@@ -117,7 +118,7 @@ static bool is_plain(const char *path, mode_t kind)
 static enum zt_code take_part(const char *from, const char *to, struct zt_backup_report *report,
                               struct zt_err *err)
 {
-    zt_auto(dir) DIR *dir = opendir(from);
+    auto_dir DIR *dir = opendir(from);
 
     if (dir == NULL)
         return zt_fail_errno(err, errno, "read folder", from);
@@ -140,7 +141,7 @@ static enum zt_code take_files(const char *from, const char *to, struct zt_backu
                                struct zt_err *err)
 {
     ZT_TRY(zt_make_dirs(to, 0700, err));
-    zt_auto(dir) DIR *dir = opendir(from);
+    auto_dir DIR *dir = opendir(from);
 
     if (dir == NULL && errno == ENOENT)
         return ZT_OK; /* keys were made, nothing ever served */

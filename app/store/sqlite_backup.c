@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/auto.h"
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -20,11 +19,11 @@
 #define BUSY_MS      5000
 #define FINDINGS_MAX 65536
 
-static void close_db(struct sqlite3 *db)
+static void close_db(struct sqlite3 **db)
 {
-    sqlite3_close(db);
+    sqlite3_close(*db);
 }
-ZT_AUTO(struct sqlite3, db, close_db)
+#define auto_db __attribute__((cleanup(close_db)))
 
 static enum zt_code fail_copy(struct zt_err *err, struct sqlite3 *db, int rc, const char *what)
 {
@@ -52,8 +51,8 @@ static enum zt_code open_db(const char *path, struct sqlite3 **ret, struct zt_er
 /* All pages at once; then the copy is told to be one file, without a log beside it. */
 static enum zt_code copy_pages(const char *path, const char *to, struct zt_err *err)
 {
-    zt_auto(db) struct sqlite3 *from_db = NULL;
-    zt_auto(db) struct sqlite3 *to_db = NULL;
+    auto_db struct sqlite3 *from_db = NULL;
+    auto_db struct sqlite3 *to_db = NULL;
 
     ZT_TRY(open_db(path, &from_db, err));
     ZT_TRY(open_db(to, &to_db, err));
@@ -103,7 +102,7 @@ static int add_finding(void *user, int n, char **values, char **names)
 
 enum zt_code zt_store_verify(const char *path, struct zt_err *err)
 {
-    zt_auto(db) struct sqlite3 *db = NULL;
+    auto_db struct sqlite3 *db = NULL;
     struct zt_buf found;
 
     ZT_TRY(open_db(path, &db, err));
@@ -138,7 +137,7 @@ static int first_number(void *user, int n, char **values, char **names)
 
 enum zt_code zt_store_version(const char *path, int *ret, int *ret_newest, struct zt_err *err)
 {
-    zt_auto(db) struct sqlite3 *db = NULL;
+    auto_db struct sqlite3 *db = NULL;
 
     if (ret_newest != NULL)
         *ret_newest = zt_sqlite_schema_version;
