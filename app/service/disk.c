@@ -54,7 +54,7 @@ enum zt_code zt_disk_look(const char *folder, int64_t reserve_bytes, bool was_lo
 
 bool zt_disk_lets_work(const char *folder, int64_t reserve_bytes)
 {
-    struct zt_disk_state state;
+    struct zt_disk_state state = { 0 };
 
     if (zt_disk_look(folder, reserve_bytes, false, &state, NULL) != ZT_OK)
         return true; /* what is wrong will show where it can be said */
