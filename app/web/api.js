@@ -73,21 +73,12 @@ export function listTasks(query) {
   return get(`api/v1/jobs/listTasks?${new URLSearchParams(filled)}`);
 }
 
-const asDataUrl = file => new Promise((done, failed) => {
-  const reader = new FileReader();
-  reader.onload = () => done(reader.result);
-  reader.onerror = () => failed(new ApiError(0, reader.error.message));
-  reader.readAsDataURL(file);
-});
-
 /* Sends a picture; its address is what createTask takes. */
 export async function upload(file) {
   const form = new FormData();
   form.append("uploadPath", "page");
   form.append("file", file, file.name || "picture");
-  const response = await send("api/file-stream-upload", { method: "POST", headers: bearer(), body: form });
-  if (response.status === 404) return asDataUrl(file);
-  return (await open(response)).data.downloadUrl;
+  return (await open(await send("api/file-stream-upload", { method: "POST", headers: bearer(), body: form }))).data.downloadUrl;
 }
 
 /* ---- following a task ---------------------------------------------------------------------- */

@@ -11,7 +11,7 @@ let unfolded = false;
 function code(name, text) {
   const label = h("span", {}, t("copy"));
   const copy = h("button", { type: "button", class: "copy", onclick: async () => {
-    await navigator.clipboard.writeText(text).catch(() => selectAll(block));
+    await (navigator.clipboard?.writeText(text) ?? Promise.reject()).catch(() => selectAll(block));
     label.textContent = t("copied");
     setTimeout(() => { label.textContent = t("copy"); }, 1500);
   } }, icon("copy"), label);
