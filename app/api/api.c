@@ -38,6 +38,8 @@ static const struct zt_route routes[] = {
     { "POST", "/api/v1/jobs/redeliver", ZT_CANCEL_BODY_MAX, true, zt_api_redeliver,
       zt_api_admit_json },
     { "GET",  "/api/v1/chat/credit",     0, false, zt_api_credit,  NULL },
+    { "GET",  "/api/v1/jobs/events",     0, true,  zt_api_events,  NULL },
+    { "POST", "/api/v1/jobs/runTask", ZT_KIE_BODY_MAX, true, zt_api_run, zt_api_admit_create },
     { "GET",  ZT_FILES_ROUTE,            0, false, zt_api_file,    NULL },
     { "POST", "/api/file-base64-upload", ZT_UPLOAD_BASE64_BODY, true, zt_api_upload_base64,
       zt_api_admit_upload },
@@ -93,7 +95,10 @@ enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **r
     api->creates = zt_rates_new();
     pthread_mutex_init(&api->backlog.mutex, NULL);
     pthread_mutex_init(&api->handles_mutex, NULL);
+    pthread_mutex_init(&api->paces.mutex, NULL);
     enum zt_code rc = open_uploads(api, err);
+    if (rc == ZT_OK)
+        rc = zt_api_followers_start(api, err);
     if (rc == ZT_OK)
         *ret = api;
     else
@@ -105,6 +110,8 @@ void zt_api_close(struct zt_api *api)
 {
     if (api == NULL)
         return;
+    zt_api_followers_stop(api);
+    zt_api_paces_clear(&api->paces);
     zt_upload_pool_close(api->upload_fetches);
     zt_upload_pool_close(api->upload_stores);
     for (int i = 0; i < api->handles_n; i++)

@@ -57,6 +57,7 @@ struct zt_api_options {
     struct zt_upload_options uploads;
     int64_t price_milli[ZT_1080P + 1]; /* thousandths of a credit a second of video */
     struct zt_api_prompts prompts;     /* zero: prompts cannot be explained */
+    int64_t workers;                   /* that share the queue, for estimates; 0: unknown */
     int64_t max_waiting;               /* tasks waiting over all keys; past it 429; 0: no limit */
     void (*created)(void *user);       /* a task was added: wake a worker; may be NULL */
     void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */

@@ -22,6 +22,7 @@
 #define BUSY_WAIT_US     ZT_SECOND_US /* what a client is told to wait when the queue is full */
 #define BACKLOG_WAIT_US  (10 * ZT_SECOND_US)
 #define SEED_BOUND       (UINT64_C(1) << 31)
+#define WAIT_MAX_S       86400
 
 /* From the handler to `done`; lives in the request's arena, as the task's strings do. */
 struct creation {
@@ -29,6 +30,7 @@ struct creation {
     struct zt_http_req *req;
     struct zt_task task;
     struct zt_offer offer;
+    bool runs; /* runTask: the request is followed, and answered at the task's end */
 };
 
 /* ---- before the body ----------------------------------------------------------------------- */
@@ -120,6 +122,13 @@ static const char *answer_text(struct zt_arena *arena, const char *id)
     return zt_arena_printf(arena, "{\"taskId\":\"%s\",\"recordId\":\"%s\"}", id, id);
 }
 
+/* A request that follows its task is the handler's again, to be refused. */
+static void let_go(struct creation *c)
+{
+    if (c->runs)
+        zt_api_follow_drop(c->api, c->req);
+}
+
 /* On the batch's thread. After the reply the request, and with it the creation, is gone. */
 static void done(void *user, enum zt_code rc, const struct zt_err *err)
 {
@@ -127,8 +136,13 @@ static void done(void *user, enum zt_code rc, const struct zt_err *err)
     struct zt_api *api = c->api;
 
     if (rc != ZT_OK) {
+        let_go(c);
         if (!zt_api_reply_refused(api, c->req, &c->offer, err))
             zt_api_reply_fault(api, c->req, rc, err);
+        return;
+    }
+    if (c->offer.replay != NULL && c->runs) {
+        zt_api_follow_begin(api, c->req, c->offer.replay_task);
         return;
     }
     if (c->offer.replay != NULL) {
@@ -137,9 +151,40 @@ static void done(void *user, enum zt_code rc, const struct zt_err *err)
     }
     ZT_LOG(INFO, "task_created", "task=%s key=%" PRId64 " model=%s request=%s", c->task.id,
            c->task.key_id, c->task.model, zt_http_id(c->req));
-    zt_api_reply(api, c->req, 200, "success", c->offer.answer);
+    if (c->runs)
+        zt_api_follow_begin(api, c->req, NULL);
+    else
+        zt_api_reply(api, c->req, 200, "success", c->offer.answer);
     if (api->options.created != NULL)
         api->options.created(api->options.user);
+}
+
+/*
+ * Holds a runTask until its task has ended, or until `wait` is over. Who hangs up cancels the task,
+ * unless an idempotency key was given: with it the client can come back.
+ */
+static enum zt_code follow(struct creation *c, struct zt_err *err)
+{
+    struct zt_api *api = c->api;
+    const char *wait = zt_http_query(c->req, "wait");
+    struct zt_api_follow follow = {
+        .how = c->offer.idempotency_key ? ZT_FOLLOW_WAIT : ZT_FOLLOW_RUN,
+        .req = c->req,
+        .key_id = c->task.key_id,
+        .task_id = c->task.id,
+        .after_id = -1,
+        .not_yet = true,
+    };
+    int64_t wait_s = 0;
+
+    if (wait != NULL && zt_parse_int(wait, 1, WAIT_MAX_S, &wait_s))
+        follow.until_us = zt_now_mono_us() + wait_s * ZT_SECOND_US;
+    zt_api_secret_hash(c->req, follow.key_hash);
+    zt_api_follow(api, &follow); /* first, so that a client that leaves at once is found */
+    enum zt_code rc = zt_http_hold(c->req, zt_api_follow_gone, api->followers, err);
+    if (rc != ZT_OK)
+        let_go(c);
+    return rc;
 }
 
 /*
@@ -171,7 +216,12 @@ static enum zt_code submit(struct zt_api *api, struct zt_kie_request *request, s
     if (c->offer.answer == NULL || c->task.param == NULL || c->task.input == NULL ||
         c->task.size == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for a task");
-    return zt_batch_offer(api->options.batch, &c->task, &c->offer, done, c, err);
+    if (c->runs)
+        ZT_TRY(follow(c, err));
+    enum zt_code rc = zt_batch_offer(api->options.batch, &c->task, &c->offer, done, c, err);
+    if (rc != ZT_OK)
+        let_go(c);
+    return rc;
 }
 
 /* Answers a request that was answered before, or that may not be: false, then there is no more. */
@@ -185,6 +235,10 @@ static bool is_new(struct zt_api *api, const struct zt_kie_request *request, str
         rc = zt_api_offer_look(api, caller->key_id, &c->offer, &err);
     if (rc == ZT_OK && c->offer.replay == NULL)
         return true;
+    if (rc == ZT_OK && c->runs) {
+        c->offer.replay = NULL; /* the batch finds it again, and it is followed */
+        return true;
+    }
     if (rc == ZT_OK)
         zt_api_reply_replay(api, c->req, caller->key_id, &c->offer);
     else if (rc == ZT_E_INVALID)
@@ -194,9 +248,8 @@ static bool is_new(struct zt_api *api, const struct zt_kie_request *request, str
     return false;
 }
 
-void zt_api_create(struct zt_http_req *req, void *user)
+static void create(struct zt_api *api, struct zt_http_req *req, bool runs)
 {
-    struct zt_api *api = user;
     const struct zt_kie_rules rules = {
         .fields = { .extended_durations = api->options.extended_durations },
         .allow_unfiltered = api->options.allow_unfiltered,
@@ -214,7 +267,7 @@ void zt_api_create(struct zt_http_req *req, void *user)
         return;
     }
     struct creation *c = zt_arena_new(zt_http_arena(req), struct creation);
-    *c = (struct creation){ .api = api, .req = req };
+    *c = (struct creation){ .api = api, .req = req, .runs = runs };
     if (!is_new(api, &request, c))
         return;
     rc = submit(api, &request, c, &err);
@@ -222,9 +275,27 @@ void zt_api_create(struct zt_http_req *req, void *user)
         return; /* done replies, or has replied */
     if (rc == ZT_E_INVALID)
         zt_api_reply(api, req, 422, err.msg, NULL);
+    else if (rc == ZT_E_CANCELLED)
+        zt_api_reply(api, req, 503, err.msg, NULL);
     else if (rc == ZT_E_LIMIT)
         zt_api_reply_later(api, req, api->options.max_waiting > 0 ? BACKLOG_WAIT_US : BUSY_WAIT_US,
                            err.msg);
     else
         zt_api_reply_fault(api, req, rc, &err);
+}
+
+void zt_api_create(struct zt_http_req *req, void *user)
+{
+    create(user, req, false);
+}
+
+void zt_api_run(struct zt_http_req *req, void *user)
+{
+    const char *wait = zt_http_query(req, "wait");
+    int64_t wait_s;
+
+    if (wait != NULL && !zt_parse_int(wait, 1, WAIT_MAX_S, &wait_s))
+        zt_api_reply(user, req, 400, "wait must be 1 to 86400 seconds, a whole number", NULL);
+    else
+        create(user, req, true);
 }

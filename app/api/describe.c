@@ -242,6 +242,40 @@ static const char *const paths[] = {
     "\"422\":{\"$ref\":\"#/components/responses/unknown\"},"
     "\"429\":{\"$ref\":\"#/components/responses/often\"},"
     "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
+    "{\"/api/v1/jobs/events\":{\"get\":{\"operationId\":\"events\","
+    "\"summary\":\"What happens to a task, or to all of the key, as server-sent events\","
+    "\"parameters\":[{\"name\":\"taskId\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
+    "{\"name\":\"lastEventId\",\"in\":\"query\","
+    "\"schema\":{\"type\":\"integer\",\"minimum\":0}},"
+    "{\"name\":\"Last-Event-ID\",\"in\":\"header\",\"schema\":{\"type\":\"integer\",\"minimum\":0}}"
+    "],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"events state, progress and end; data is as of recordInfo\","
+    "\"content\":{\"text/event-stream\":{}}},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/unknown\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"},"
+    "\"503\":{\"description\":\"too many connections are held open\"}}}}}",
+    "{\"/api/v1/jobs/runTask\":{\"post\":{\"operationId\":\"runTask\","
+    "\"summary\":\"createTask that answers when the task has ended; hanging up cancels it\","
+    "\"parameters\":[{\"name\":\"wait\",\"in\":\"query\",\"description\":"
+    "\"seconds, after which the answer is the state so far and the task goes on\","
+    "\"schema\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":86400}}],"
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/createTask\"}}}},"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"the task as it "
+    "ended\",\"content\":{\"application/json\":{\"schema\":"
+    "{\"$ref\":\"#/components/schemas/recordInfo\"}}}},"
+    "\"400\":{\"$ref\":\"#/components/responses/malformed\"},"
+    "\"401\":{\"$ref\":\"#/components/responses/denied\"},"
+    "\"409\":{\"$ref\":\"#/components/responses/conflict\"},"
+    "\"413\":{\"$ref\":\"#/components/responses/large\"},"
+    "\"415\":{\"$ref\":\"#/components/responses/type\"},"
+    "\"422\":{\"$ref\":\"#/components/responses/invalid\"},"
+    "\"429\":{\"$ref\":\"#/components/responses/often\"},"
+    "\"500\":{\"$ref\":\"#/components/responses/fault\"}}}}}",
     "{\"/api/v1/prompt/explain\":{\"post\":{\"operationId\":\"explainPrompt\","
     "\"summary\":\"What the motion engine reads out of a prompt\","
     "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
@@ -450,9 +484,13 @@ static const struct {
     { "updateTime", "\"integer\"", "unix milliseconds" },
     { "progress", "\"integer\"", "0 to 100" },
     { "stage", "\"string\"", "what the engine is doing; empty before it starts" },
+    { "step", "\"integer\"", "of the stage, done" },
+    { "steps", "\"integer\"", "of the stage; 0: it is not divided" },
     { "queuePosition", "[\"integer\",\"null\"]",
       "tasks that will be started before this one; null once it is started" },
     { "etaMs", "[\"integer\",\"null\"]", "milliseconds to the end, estimated; null: unknown" },
+    { "etaLowMs", "[\"integer\",\"null\"]", "the end mostly comes after this" },
+    { "etaHighMs", "[\"integer\",\"null\"]", "and before this; both are null with etaMs" },
     { "creditsConsumed", "\"number\"", "what it has cost; 0 once it failed and was given back" },
     { "engine", "\"string\"", "which engine works, or worked, on it" },
     { "recordId", "\"string\"", "equal to taskId" },

@@ -11,7 +11,9 @@
 #include "api/out.h"
 #include "api/rate.h"
 #include "base/thread.h"
+#include "http/stream.h"
 #include "store/offer.h"
+#include "store/pace.h"
 
 #define ZT_API_JSON       "application/json;charset=UTF-8"
 #define ZT_API_ANSWER_MAX ((size_t)4 << 20)
@@ -26,11 +28,24 @@ struct zt_api_backlog {
     int64_t added_before;  /* of those, before the count that is being made */
 };
 
+/* How long tasks take, read anew every few seconds. */
+struct zt_api_paces {
+    pthread_mutex_t mutex; /* guards the rest */
+    int64_t read_us;       /* monotonic; 0: never */
+    struct zt_arena arena; /* holds the two below */
+    struct zt_pace *paces;
+    int n;
+};
+
+struct zt_followers;
+
 struct zt_api {
     struct zt_api_options options; /* its strings are ours */
     char *store_path, *public_url, *engine;
     struct zt_rates *creates;
     struct zt_api_backlog backlog;
+    struct zt_api_paces paces;
+    struct zt_followers *followers;
     struct zt_upload_pool *upload_stores, *upload_fetches; /* upload.h */
 
     atomic_uint unready; /* why /readyz said no the last time it was asked */
@@ -135,6 +150,56 @@ void zt_api_healthz(struct zt_http_req *req, void *user);
 void zt_api_readyz(struct zt_http_req *req, void *user);
 void zt_api_metrics(struct zt_http_req *req, void *user);
 void zt_api_openapi(struct zt_http_req *req, void *user);
+
+/* ---- records ------------------------------------------------------------------------------- */
+
+/* A task as clients see it at a moment. */
+struct zt_api_view {
+    const struct zt_task *task;
+    int64_t position; /* tasks that are claimed before it; < 0: not waiting */
+    int64_t now_us;
+    struct zt_arena *arena;
+};
+
+/* The data of recordInfo, an object. */
+void zt_api_write_record(struct zt_api *api, struct zt_out *out, const struct zt_api_view *view);
+
+/* By the histories of such tasks; without one, by the share that is done. */
+struct zt_eta zt_api_eta(struct zt_api *api, const struct zt_api_view *view);
+void zt_api_paces_clear(struct zt_api_paces *paces);
+
+/* ---- following tasks (follow.c): one thread tells all who wait for something to happen ------- */
+
+enum zt_api_follow_how {
+    ZT_FOLLOW_EVENTS, /* a stream was begun: each event as it happens */
+    ZT_FOLLOW_RUN,    /* one answer, when the task has ended; who leaves cancels it */
+    ZT_FOLLOW_WAIT,   /* the same, but the task goes on */
+};
+
+/* Of a request that was held with zt_api_follow_gone and the followers as its user. Copied. */
+struct zt_api_follow {
+    enum zt_api_follow_how how;
+    struct zt_http_req *req;
+    int64_t key_id;
+    uint8_t key_hash[ZT_SHA256_BYTES];
+    const char *task_id; /* "": all of the key's, for events */
+    int64_t after_id;    /* of the last event that was seen; < 0: none */
+    int64_t until_us;    /* monotonic: when the answer is due at the latest; 0: no limit */
+    bool not_yet;        /* the task is still to be added: nothing happens before _begin */
+};
+void zt_api_follow(struct zt_api *api, const struct zt_api_follow *follow);
+void zt_api_follow_gone(struct zt_http_req *req, enum zt_http_gone why, void *user);
+
+/* The task of a follow that was not_yet is there; another than was said unless task_id is NULL. */
+void zt_api_follow_begin(struct zt_api *api, struct zt_http_req *req, const char *task_id);
+/* It never will be: the request is the caller's again. */
+void zt_api_follow_drop(struct zt_api *api, struct zt_http_req *req);
+
+enum zt_code zt_api_followers_start(struct zt_api *api, struct zt_err *err);
+void zt_api_followers_stop(struct zt_api *api); /* no request is under way any more */
+
+void zt_api_events(struct zt_http_req *req, void *user);
+void zt_api_run(struct zt_http_req *req, void *user);
 
 /* ---- cancelling ---------------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@ struct view {
     const struct zt_task *task;
     const char *public_url;
     int64_t position; /* tasks that are claimed before it; < 0: not waiting */
-    int64_t now_us;
+    struct zt_eta eta;
     struct zt_arena *arena;
 };
 
@@ -63,22 +63,6 @@ static const char *result_text(const struct view *v)
     return text ? text : "";
 }
 
-/* By the share that is done and the time it took; -1: too early to tell. */
-static int64_t eta_ms(const struct view *v)
-{
-    const struct zt_task *t = v->task;
-
-    if (zt_task_is_final(t->state))
-        return 0;
-    if (t->state != ZT_TASK_GENERATING || t->percent <= 0 || t->percent > 100 || t->started_us <= 0)
-        return -1;
-    int64_t spent_us = t->updated_us - t->started_us; /* when the percent was true */
-    if (spent_us <= 0)
-        return -1;
-    int64_t left_us = spent_us * (100 - t->percent) / t->percent - (v->now_us - t->updated_us);
-    return left_us > 0 ? left_us / ZT_MS_US : 0;
-}
-
 static void key_int_or_null(struct zt_out *out, const char *key, bool known, int64_t value)
 {
     if (known)
@@ -98,7 +82,7 @@ static void write_record(struct zt_out *out, const struct view *v)
     const struct zt_task *t = v->task;
     bool final = zt_task_is_final(t->state);
     int percent = t->state == ZT_TASK_SUCCESS ? 100 : t->percent;
-    int64_t eta = eta_ms(v);
+    const struct zt_eta *eta = &v->eta;
 
     zt_out_raw(out, "{\"taskId\":");
     zt_out_string(out, t->id);
@@ -114,11 +98,27 @@ static void write_record(struct zt_out *out, const struct view *v)
     zt_out_key_int(out, "updateTime", t->updated_us / ZT_MS_US);
     zt_out_key_int(out, "progress", percent);
     zt_out_key_string(out, "stage", or_empty(t->stage));
+    zt_out_key_int(out, "step", t->step);
+    zt_out_key_int(out, "steps", t->steps);
     key_int_or_null(out, "queuePosition", v->position >= 0, v->position);
-    key_int_or_null(out, "etaMs", eta >= 0, eta);
+    key_int_or_null(out, "etaMs", eta->known, eta->us / ZT_MS_US);
+    key_int_or_null(out, "etaLowMs", eta->known, eta->low_us / ZT_MS_US);
+    key_int_or_null(out, "etaHighMs", eta->known, eta->high_us / ZT_MS_US);
     zt_api_key_credit(out, "creditsConsumed", t->credit_milli);
     zt_out_key_string(out, "engine", or_empty(t->engine));
     zt_out_key_string(out, "recordId", t->id);
+}
+
+void zt_api_write_record(struct zt_api *api, struct zt_out *out, const struct zt_api_view *view)
+{
+    const struct view v = { .task = view->task,
+                            .public_url = api->public_url,
+                            .position = view->position,
+                            .eta = zt_api_eta(api, view),
+                            .arena = view->arena };
+
+    write_record(out, &v);
+    zt_out_raw(out, "}");
 }
 
 /* ---- recordInfo ---------------------------------------------------------------------------- */
@@ -140,17 +140,15 @@ static enum zt_code look_up(struct zt_api *api, struct zt_http_req *req, const c
 static void reply_record(struct zt_api *api, struct zt_http_req *req, const struct zt_view *seen)
 {
     zt_auto_out struct zt_out out = { 0 };
-    const struct view v = {
+    const struct zt_api_view v = {
         .task = seen->task,
-        .public_url = api->public_url,
         .position = seen->task->state == ZT_TASK_WAITING ? seen->position : -1,
         .now_us = zt_clock_utc_us(api->options.store.clock),
         .arena = zt_http_arena(req),
     };
 
     zt_api_begin(&out, 200, "success");
-    write_record(&out, &v);
-    zt_out_raw(&out, "}");
+    zt_api_write_record(api, &out, &v);
     zt_api_send(api, req, 200, &out);
 }
 
@@ -187,7 +185,7 @@ char *zt_api_callback_body(struct zt_arena *arena, const struct zt_task *task,
     const struct view v = { .task = task,
                             .public_url = public_url,
                             .position = -1,
-                            .now_us = task->updated_us,
+                            .eta = { .known = true },
                             .arena = arena };
     bool success = task->state == ZT_TASK_SUCCESS;
     zt_auto_out struct zt_out out = { 0 };

@@ -101,6 +101,12 @@ bool zt_http_stream_write(struct zt_http_req *req, const void *bytes, size_t n)
     return !s->over;
 }
 
+size_t zt_http_stream_waiting(struct zt_http_req *req)
+{
+    zt_locked(&req->mutex);
+    return req->stream.buf.n - req->stream.sent;
+}
+
 void zt_http_stream_end(struct zt_http_req *req)
 {
     {

@@ -43,6 +43,9 @@ void zt_http_stream_begin(struct zt_http_req *req, int status, const char *type,
 /* Queues a piece, copied. False: the client is gone or was too slow; only the end is left to do. */
 bool zt_http_stream_write(struct zt_http_req *req, const void *bytes, size_t n);
 
+/* Bytes that were written and wait for the client to take them. */
+size_t zt_http_stream_waiting(struct zt_http_req *req);
+
 /* What was written is sent, then the answer ends. The request is not the caller's after this. */
 void zt_http_stream_end(struct zt_http_req *req);
 

@@ -196,6 +196,7 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .rate_creates = c->rate.n,
         .rate_window_us = c->rate.window_us,
         .prompts = { .explain = zt_explain, .plan_shots = zt_plan_shots },
+        .workers = c->workers,
         .max_waiting = c->max_waiting,
         .uploads = { .max_bytes = c->max_upload_bytes,
                      .key_bytes = c->upload_bytes,

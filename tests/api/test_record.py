@@ -7,8 +7,8 @@ import unittest
 from harness import JSON, LITE, PRO, RECORD, Server, data_url, png
 
 KEYS = ["taskId", "model", "state", "param", "resultJson", "failCode", "failMsg", "costTime", "completeTime",
-        "createTime", "updateTime", "progress", "stage", "queuePosition", "etaMs", "creditsConsumed", "engine",
-        "recordId"]
+        "createTime", "updateTime", "progress", "stage", "step", "steps", "queuePosition", "etaMs", "etaLowMs",
+        "etaHighMs", "creditsConsumed", "engine", "recordId"]
 
 
 class Record(unittest.TestCase):

@@ -16,7 +16,7 @@
 
 /* ---- runs ---------------------------------------------------------------------------------- */
 
-/* A stage: how long it takes of the whole, and to which per cent it brings it, in how many steps. */
+/* A stage: its share of the time, and to which per cent it brings the whole, in how many steps. */
 struct stage {
     double share;
     int to, steps;
