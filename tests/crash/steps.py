@@ -58,6 +58,8 @@ ELSEWHERE = {
     "store.files_gone.done": "the same",
     "store.forget": "the same",
     "store.forget.done": "the same",
+    "store.events_forget": "the same",
+    "store.events_forget.done": "the same",
     "store.key_reset": "the same",
     "store.key_reset.done": "the same",
     "store.key_revoke": "the same",
