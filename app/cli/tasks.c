@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/watch.h"
 #include "service/data.h"
 #include "service/handles.h"
 #include "store/queue.h"
@@ -169,6 +170,11 @@ static int cancel(struct zt_args *args, struct zt_store *store)
     return ZT_EXIT_OK;
 }
 
+static int watch(struct zt_args *args, struct zt_store *store)
+{
+    return zt_watch(store, args->word[1]);
+}
+
 static const struct action {
     const char *name;
     int (*run)(struct zt_args *args, struct zt_store *store);
@@ -177,6 +183,7 @@ static const struct action {
     { "list", list, false, false },
     { "show", show, true, false },
     { "cancel", cancel, true, true },
+    { "watch", watch, true, false },
 };
 
 static const struct action *find_action(const char *name)
@@ -196,7 +203,7 @@ static int run(struct zt_args *args)
     zt_auto(store) struct zt_store *store = NULL;
 
     if (action == NULL)
-        zt_fail(&err, ZT_E_INVALID, "the action must be list, show or cancel, not '%.40s'",
+        zt_fail(&err, ZT_E_INVALID, "the action must be list, show, watch or cancel, not '%.40s'",
                 args->word[0]);
     else if (action->names_task && args->n < 2)
         zt_fail(&err, ZT_E_INVALID, "which task? zoetrope tasks %s ID", action->name);
@@ -227,9 +234,10 @@ static const struct zt_setting rows[] = {
 
 const struct zt_command zt_command_tasks = {
     .name = "tasks",
-    .words = "list|show|cancel [ID]",
+    .words = "list|show|watch|cancel [ID]",
     .summary = "look at the tasks of a data folder, or cancel one",
-    .about = "Works beside a running server. list and show change nothing.\n"
+    .about = "Works beside a running server. list, show and watch change nothing.\n"
+             "watch shows progress until the task has ended; its exit status is 1 when it failed.\n"
              "\nExamples:\n"
              "  zoetrope tasks list --state=fail\n"
              "  zoetrope tasks show task_bytedance_1765186743319... --json\n",

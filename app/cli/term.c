@@ -39,22 +39,28 @@ static void draw_bar(struct zt_term *term, const struct zt_progress *progress, d
     term->drawn = true;
 }
 
-void zt_term_progress(struct zt_term *term, const struct zt_progress *progress)
+void zt_term_progress_left(struct zt_term *term, const struct zt_progress *progress, double left_s)
 {
     int64_t now_us = zt_now_mono_us();
-    double left_s = -1;
 
     if (term->shown_us != 0 && now_us - term->shown_us < (term->is_terminal ? REDRAW_US : LINE_US))
         return;
-    if (progress->percent >= GUESS_PERCENT)
-        left_s = (double)(now_us - term->began_us) / (double)ZT_SECOND_US *
-                 (100 - progress->percent) / progress->percent;
     if (term->is_terminal)
         draw_bar(term, progress, left_s);
     else if (term->shown_us != 0) /* the first line waits a second: short work needs none */
         fprintf(stderr, "%d %% %s\n", progress->percent, progress->stage ? progress->stage : "");
     term->shown_us = now_us;
     term->percent = progress->percent;
+}
+
+void zt_term_progress(struct zt_term *term, const struct zt_progress *progress)
+{
+    double left_s = -1;
+
+    if (progress->percent >= GUESS_PERCENT)
+        left_s = (double)(zt_now_mono_us() - term->began_us) / (double)ZT_SECOND_US *
+                 (100 - progress->percent) / progress->percent;
+    zt_term_progress_left(term, progress, left_s);
 }
 
 void zt_term_clear(struct zt_term *term)

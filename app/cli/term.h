@@ -20,6 +20,9 @@ void zt_term_init(struct zt_term *term);
 /* Shows where the work is, if it is time to; the rest of the time is guessed from the start. */
 void zt_term_progress(struct zt_term *term, const struct zt_progress *progress);
 
+/* The same when the time that is left is known otherwise; < 0: it is not. */
+void zt_term_progress_left(struct zt_term *term, const struct zt_progress *progress, double left_s);
+
 /* Removes the bar, so that other output starts on a clean line. */
 void zt_term_clear(struct zt_term *term);
 

@@ -3,10 +3,12 @@
 import http.client
 import json
 import socket
+import subprocess
 import threading
 import time
 import unittest
 
+import harness
 from harness import LITE, WORK_S, Server, data_url, png
 
 EVENTS = "/api/v1/jobs/events"
@@ -283,6 +285,26 @@ class Followed(unittest.TestCase):
                 self.assertEqual((answer.status, answer.code), (status, status))
         self.assertEqual(self.server.ask("GET", EVENTS + "?taskId=x").msg, "recordInfo is null")
         self.assertEqual(self.server.ask("POST", EVENTS, body=b"").status, 405)
+
+    def test_watched_on_a_terminal(self):
+        """zoetrope tasks watch, beside the server: plain lines when it is no terminal."""
+        claim(self.server, self.task)
+        command = [harness.PROGRAM, "tasks", "watch", self.task, "--data", self.server.path + "/data"]
+        watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        start(self.server, self.task)
+        for percent in (10, 20, 30):
+            report(self.server, self.task, percent, percent)
+            time.sleep(0.6)
+        end(self.server, self.task)
+        out, err = watching.communicate(timeout=WORK_S)
+        self.assertEqual((watching.returncode, out), (1, f"fail {self.task} 501 by the test\n"))
+        self.assertRegex(err, r"\A(\d+ % (queuing|generating|render)\n)*\Z")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WORK_S)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (1, out, ""))
+        command[3] = "task_x"
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WORK_S)
+        self.assertEqual((done.returncode, done.stdout), (4, ""))
+        self.assertIn("there is no task task_x", done.stderr)
 
     def test_two_hundred_at_once(self):
         """All see all; ordinary requests are answered meanwhile."""

@@ -111,7 +111,7 @@ CASES = [
     ("keys with a strange name", ["keys", "create", "a b", "--data=$W/k"], 2, [], [r"name must be 1 to 64 letters"]),
     ("tasks of nowhere", ["tasks", "list", "--data=$W/none"], 4, [], [r"no zoetrope data"]),
     ("tasks without an id", ["tasks", "show", "--data=$W/none"], 2, [], [r"which task\?"]),
-    ("tasks with another action", ["tasks", "stop"], 2, [], [r"must be list, show or cancel, not 'stop'"]),
+    ("tasks with another action", ["tasks", "stop"], 2, [], [r"must be list, show, watch or cancel, not 'stop'"]),
     ("serve nowhere", ["serve", "--listen=here", "--data=$W/s"], 2, [], [r"listen|address"]),
     ("serve without a network", ["serve", "--allow-net=10.0.0.0/99", "--data=$W/s"], 2, [], [r"10\.0\.0\.0/99"]),
     ("serve where no file may be", ["serve", "--data=/proc/nope"], 1, [], [r"cannot make folder"]),
