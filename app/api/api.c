@@ -28,6 +28,7 @@ static const struct zt_route routes[] = {
     { "POST", "/api/v1/jobs/createTask", ZT_KIE_BODY_MAX, true, zt_api_create,
       zt_api_admit_create },
     { "GET",  "/api/v1/jobs/recordInfo", 0, false, zt_api_record,  NULL },
+    { "GET",  "/api/v1/jobs/listTasks",  0, false, zt_api_list,    NULL },
     { "POST", "/api/v1/jobs/cancelTask", ZT_CANCEL_BODY_MAX, true, zt_api_cancel,
       zt_api_admit_json },
     { "POST", "/api/v1/prompt/explain", ZT_API_EXPLAIN_BODY_MAX, false, zt_api_explain,

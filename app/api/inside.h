@@ -145,6 +145,7 @@ void zt_api_admit_create(struct zt_http_req *req, void *user);
 void zt_api_create(struct zt_http_req *req, void *user);
 void zt_api_credit(struct zt_http_req *req, void *user);
 void zt_api_record(struct zt_http_req *req, void *user);
+void zt_api_list(struct zt_http_req *req, void *user);
 void zt_api_file(struct zt_http_req *req, void *user);
 void zt_api_healthz(struct zt_http_req *req, void *user);
 void zt_api_readyz(struct zt_http_req *req, void *user);

@@ -8,11 +8,13 @@
 #include "cli/watch.h"
 #include "service/data.h"
 #include "service/handles.h"
+#include "store/list.h"
 #include "store/queue.h"
 
 struct own {
     bool json;
-    const char *state;
+    const char *state, *model;
+    int64_t from_ms, to_ms;
     int64_t limit;
 };
 
@@ -115,13 +117,46 @@ static void put_task(const struct zt_task *t)
 
 /* ---- actions ------------------------------------------------------------------------------- */
 
+/* Milliseconds, as in the API; 0 is no limit. */
+static bool read_time(const char *flag, int64_t ms, bool last, int64_t *ret, struct zt_err *err)
+{
+    if (ms > INT64_MAX / ZT_MS_US - 1) {
+        zt_fail(err, ZT_E_INVALID, "--%s must be unix milliseconds", flag);
+        return false;
+    }
+    *ret = ms > 0 ? ms * ZT_MS_US + (last ? ZT_MS_US - 1 : 0) : 0;
+    return true;
+}
+
+/* Page by page, for a page has a limit in bytes. */
+static enum zt_code put_pages(struct zt_store *store, const struct zt_task_filter *filter,
+                              const struct own *own, struct zt_err *err)
+{
+    struct zt_arena arena = { 0 };
+    struct zt_task_cursor cursor = { 0 };
+    struct zt_task_page page = { .more = true };
+    enum zt_code rc = ZT_OK;
+
+    for (int left = (int)own->limit; page.more && left > 0; left -= page.n) {
+        zt_arena_reset(&arena);
+        rc = zt_store_task_page(store, &arena, filter, &cursor, left, &page, err);
+        if (rc != ZT_OK)
+            break;
+        for (int i = 0; i < page.n; i++)
+            own->json ? put_json(page.entries[i].task) : put_row(page.entries[i].task);
+        if (page.n > 0)
+            cursor = page.entries[page.n - 1].after;
+    }
+    zt_arena_clear(&arena);
+    return rc;
+}
+
 static int list(struct zt_args *args, struct zt_store *store)
 {
     const struct own *own = args->own;
-    struct zt_task **tasks = NULL;
+    struct zt_task_filter filter = { .state = -1, .model = *own->model ? own->model : NULL };
     struct zt_err err = { 0 };
     enum zt_task_state state = ZT_TASK_WAITING;
-    int n = 0;
 
     if (*own->state && !zt_task_state_parse(own->state, &state)) {
         zt_fail(&err, ZT_E_INVALID,
@@ -129,14 +164,16 @@ static int list(struct zt_args *args, struct zt_store *store)
                 own->state);
         return zt_command_misused("tasks", &err);
     }
-    if (zt_store_task_list(store, &args->arena, *own->state ? (int)state : -1, NULL,
-                           (int)own->limit, &tasks, &n, &err) != ZT_OK)
-        return zt_command_failed("tasks list", &err);
+    if (*own->state)
+        filter.state = (int)state;
+    if (!read_time("from", own->from_ms, false, &filter.from_us, &err) ||
+        !read_time("to", own->to_ms, true, &filter.to_us, &err))
+        return zt_command_misused("tasks", &err);
     if (!own->json)
         printf("%-46s %-10s %5s %7s  %-24s  %s\n", "TASK", "STATE", "DONE", "ATTEMPT", "CREATED",
                "FAILURE");
-    for (int i = 0; i < n; i++)
-        own->json ? put_json(tasks[i]) : put_row(tasks[i]);
+    if (put_pages(store, &filter, own, &err) != ZT_OK)
+        return zt_command_failed("tasks list", &err);
     return ZT_EXIT_OK;
 }
 
@@ -227,6 +264,13 @@ static const struct zt_setting rows[] = {
       .help = "one JSON object a line" },
     { .name = "state", .kind = ZT_KIND_TEXT, .at = AT(state), .fallback = "", .value = "STATE",
       .help = "list only waiting, queuing, generating, success or fail" },
+    { .name = "model", .kind = ZT_KIND_TEXT, .at = AT(model), .fallback = "", .value = "MODEL",
+      .help = "list only those of this model" },
+    { .name = "from", .kind = ZT_KIND_INT, .at = AT(from_ms), .fallback = "0", .min = 0,
+      .max = INT64_MAX, .value = "MS",
+      .help = "list only those created at this time, in unix milliseconds, or later" },
+    { .name = "to", .kind = ZT_KIND_INT, .at = AT(to_ms), .fallback = "0", .min = 0,
+      .max = INT64_MAX, .value = "MS", .help = "list only those created at this time or before" },
     { .name = "limit", .kind = ZT_KIND_INT, .at = AT(limit), .fallback = "50", .min = 1,
       .max = 10000, .help = "list at most so many, newest first" },
 };

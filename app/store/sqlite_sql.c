@@ -212,8 +212,8 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
 
     /*
      * Pages of a list, newest first (sqlite_list.c). ?1 key, ?2 made then or later, ?3 and ?4
-     * before this time and seq, ?5 limit, then the state and the model that are asked for. An operator's
-     * goes by seq alone: ?3 is the latest time, ?6 and ?7 are '' for any.
+     * before this time and seq, ?5 limit, then the state and the model that are asked for. An
+     * operator's goes by seq alone: ?3 is the latest time, ?6 and ?7 are '' for any.
      */
     [ZT_STMT_PAGE_ALL] = { .sql = "SELECT " TASK_COLUMNS ", seq FROM task WHERE ?1=0"
                                   " AND created_us>=?2 AND created_us<?3 AND seq<?4"
