@@ -80,7 +80,7 @@ enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **r
 {
     if (options->store.path == NULL || options->batch == NULL || options->blobs == NULL)
         return zt_fail(err, ZT_E_INVALID, "the API needs a store, a batch and a place for files");
-    if (options->rate_creates > 0 && options->rate_window_us <= 0)
+    if (options->rules.rate_creates > 0 && options->rules.rate_window_us <= 0)
         return zt_fail(err, ZT_E_INVALID, "a rate limit needs a window of time");
     if (options->uploads.max_bytes <= 0 || options->uploads.fetches <= 0)
         return zt_fail(err, ZT_E_INVALID, "uploads need a limit, and threads to fetch them");
@@ -94,6 +94,7 @@ enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **r
     api->options.engine = api->engine;
     zt_api_set_public_url(api, options->public_url ? options->public_url : "");
     api->creates = zt_rates_new();
+    pthread_mutex_init(&api->rules_mutex, NULL);
     pthread_mutex_init(&api->backlog.mutex, NULL);
     pthread_mutex_init(&api->handles_mutex, NULL);
     pthread_mutex_init(&api->paces.mutex, NULL);
@@ -120,10 +121,23 @@ void zt_api_close(struct zt_api *api)
     pthread_mutex_destroy(&api->handles_mutex);
     pthread_mutex_destroy(&api->backlog.mutex);
     zt_rates_free(api->creates);
+    pthread_mutex_destroy(&api->rules_mutex);
     free(api->store_path);
     free(api->public_url);
     free(api->engine);
     free(api);
+}
+
+void zt_api_change(struct zt_api *api, const struct zt_api_rules *rules)
+{
+    zt_locked(&api->rules_mutex);
+    api->options.rules = *rules;
+}
+
+struct zt_api_rules zt_api_rules(struct zt_api *api)
+{
+    zt_locked(&api->rules_mutex);
+    return api->options.rules;
 }
 
 void zt_api_set_public_url(struct zt_api *api, const char *url)

@@ -42,6 +42,17 @@ struct zt_upload_options {
     const char *ca_file;          /* NULL: the system's; kept */
 };
 
+/* What may change while requests are answered. */
+struct zt_api_rules {
+    int64_t rate_creates; /* createTask a key without a rate of its own may send per rate_window_us;
+                             0: no limit */
+    int64_t rate_window_us;
+    int64_t max_waiting;               /* tasks waiting over all keys; past it 429; 0: no limit */
+    int64_t price_milli[ZT_1080P + 1]; /* thousandths of a credit a second of video */
+    bool extended_durations;           /* 2 ... 12 seconds instead of 5 and 10 */
+    bool allow_unfiltered;             /* nsfw_checker false is obeyed */
+};
+
 struct zt_api_options {
     struct zt_store_options store; /* read handles are opened as needed, one a thread at a time */
     struct zt_batch *batch;        /* kept */
@@ -49,17 +60,11 @@ struct zt_api_options {
     const char *public_url;        /* "http://127.0.0.1:8080", no slash at the end; copied */
     const char *engine;            /* the engine that models are mapped to; copied */
     bool compat_status;            /* HTTP 200 always, the code in the body */
-    bool extended_durations;       /* 2 ... 12 seconds instead of 5 and 10 */
-    bool allow_unfiltered;         /* nsfw_checker false is obeyed */
-    int64_t rate_creates; /* createTask a key without a rate of its own may send per rate_window_us;
-                             0: no limit */
-    int64_t rate_window_us;
+    struct zt_api_rules rules;
     struct zt_upload_options uploads;
-    int64_t price_milli[ZT_1080P + 1]; /* thousandths of a credit a second of video */
-    struct zt_api_prompts prompts;     /* zero: prompts cannot be explained */
-    int64_t workers;                   /* that share the queue, for estimates; 0: unknown */
-    int64_t max_waiting;               /* tasks waiting over all keys; past it 429; 0: no limit */
-    void (*created)(void *user);       /* a task was added: wake a worker; may be NULL */
+    struct zt_api_prompts prompts; /* zero: prompts cannot be explained */
+    int64_t workers;               /* that share the queue, for estimates; 0: unknown */
+    void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
     void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */
     void (*callback_due)(void *user);             /* a callback is to be sent again; may be NULL */
     void (*state)(void *user, struct zt_api_state *ret); /* NULL: nothing stands in the way */
@@ -74,6 +79,9 @@ struct zt_api_options {
 enum zt_code zt_api_open(const struct zt_api_options *options, struct zt_api **ret,
                          struct zt_err *err);
 void zt_api_close(struct zt_api *api);
+
+/* All rules at once, for the requests that come from now on. Any thread. */
+void zt_api_change(struct zt_api *api, const struct zt_api_rules *rules);
 
 /* The public base URL once the listening port is known. Before the first request. */
 void zt_api_set_public_url(struct zt_api *api, const char *url);

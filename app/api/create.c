@@ -79,16 +79,18 @@ static enum zt_code join_backlog(struct zt_api *api, struct zt_err *err)
 {
     struct zt_api_backlog *backlog = &api->backlog;
 
-    if (api->options.max_waiting <= 0)
+    const int64_t max_waiting = zt_api_rules(api).max_waiting;
+
+    if (max_waiting <= 0)
         return ZT_OK;
     ZT_TRY(renew_backlog(api, err));
     zt_locked(&backlog->mutex);
     int64_t waiting = backlog->counted + backlog->added;
-    if (waiting >= api->options.max_waiting)
+    if (waiting >= max_waiting)
         return zt_fail(err, ZT_E_LIMIT,
                        "%" PRId64 " tasks are waiting already, the limit is %" PRId64
                        "; please try again later",
-                       waiting, api->options.max_waiting);
+                       waiting, max_waiting);
     backlog->added++;
     return ZT_OK;
 }
@@ -250,9 +252,10 @@ static bool is_new(struct zt_api *api, const struct zt_kie_request *request, str
 
 static void create(struct zt_api *api, struct zt_http_req *req, bool runs)
 {
+    const struct zt_api_rules limits = zt_api_rules(api);
     const struct zt_kie_rules rules = {
-        .fields = { .extended_durations = api->options.extended_durations },
-        .allow_unfiltered = api->options.allow_unfiltered,
+        .fields = { .extended_durations = limits.extended_durations },
+        .allow_unfiltered = limits.allow_unfiltered,
     };
     zt_auto_kie_request struct zt_kie_request request = { 0 };
     struct zt_problems problems = { .arena = zt_http_arena(req) };
@@ -278,7 +281,7 @@ static void create(struct zt_api *api, struct zt_http_req *req, bool runs)
     else if (rc == ZT_E_CANCELLED)
         zt_api_reply(api, req, 503, err.msg, NULL);
     else if (rc == ZT_E_LIMIT)
-        zt_api_reply_later(api, req, api->options.max_waiting > 0 ? BACKLOG_WAIT_US : BUSY_WAIT_US,
+        zt_api_reply_later(api, req, limits.max_waiting > 0 ? BACKLOG_WAIT_US : BUSY_WAIT_US,
                            err.msg);
     else
         zt_api_reply_fault(api, req, rc, &err);

@@ -630,7 +630,8 @@ char *zt_api_describe(struct zt_arena *arena, const char *public_url)
 void zt_api_openapi(struct zt_http_req *req, void *user)
 {
     struct zt_api *api = user;
-    const struct zt_field_rules rules = { .extended_durations = api->options.extended_durations };
+    const struct zt_field_rules rules = { .extended_durations =
+                                              zt_api_rules(api).extended_durations };
 
     const char *text = describe(zt_http_arena(req), api->public_url, &rules);
     if (text == NULL) {

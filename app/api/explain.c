@@ -28,10 +28,11 @@ const struct zt_field *zt_api_explain_field(int index)
     return &model->fields[i];
 }
 
-static enum zt_code read_fields(const struct zt_api *api, json_t *root, struct zt_kie_input *ret,
+static enum zt_code read_fields(struct zt_api *api, json_t *root, struct zt_kie_input *ret,
                                 struct zt_problems *problems)
 {
-    const struct zt_field_rules rules = { .extended_durations = api->options.extended_durations };
+    const struct zt_field_rules rules = { .extended_durations =
+                                              zt_api_rules(api).extended_durations };
     const struct zt_field fields[] = { *zt_api_explain_field(0), *zt_api_explain_field(1) };
 
     return zt_fields_read(root, fields, ZT_COUNT(fields), "", &rules, ret, problems);
@@ -54,7 +55,7 @@ static void add_frames(json_t *explained, const int *end, int shots)
     json_object_set_new(explained, "fps", json_integer(FPS));
 }
 
-static enum zt_code explain(const struct zt_api *api, const struct zt_kie_input *input,
+static enum zt_code explain(struct zt_api *api, const struct zt_kie_input *input,
                             char **ret_data, struct zt_err *err)
 {
     const struct zt_api_prompts *prompts = &api->options.prompts;

@@ -43,6 +43,7 @@ struct zt_api {
     struct zt_api_options options; /* its strings are ours */
     char *store_path, *public_url, *engine;
     struct zt_rates *creates;
+    pthread_mutex_t rules_mutex; /* guards options.rules, once requests come */
     struct zt_api_backlog backlog;
     struct zt_api_paces paces;
     struct zt_followers *followers;
@@ -61,6 +62,9 @@ struct zt_api_caller {
     const char *name;
     const struct zt_key_account *account; /* whose key, and its limits */
 };
+
+/* The rules of this moment: a request asks once and goes by what it got. */
+struct zt_api_rules zt_api_rules(struct zt_api *api);
 
 /* A read handle for this thread, to be given back. Any number at a time. */
 enum zt_code zt_api_take(struct zt_api *api, struct zt_store **ret, struct zt_err *err);
@@ -129,7 +133,7 @@ enum zt_code zt_api_offer_look(struct zt_api *api, int64_t key_id, struct zt_off
                                struct zt_err *err);
 
 /* What the request costs, in thousandths of a credit. */
-int64_t zt_api_price(const struct zt_api *api, const struct zt_kie_request *request);
+int64_t zt_api_price(struct zt_api *api, const struct zt_kie_request *request);
 
 /* Gives the first answer again. */
 void zt_api_reply_replay(struct zt_api *api, struct zt_http_req *req, int64_t key_id,

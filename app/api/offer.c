@@ -26,9 +26,10 @@ bool zt_api_admit_rate(struct zt_api *api, struct zt_http_req *req)
 {
     const struct zt_api_caller *caller = zt_http_kept(req);
     const struct zt_key_limits *limits = &caller->account->limits;
+    const struct zt_api_rules rules = zt_api_rules(api);
     bool own = limits->rate_n != ZT_RATE_AS_ALL;
-    int64_t max = own ? limits->rate_n : api->options.rate_creates;
-    int64_t window_us = own ? limits->rate_window_us : api->options.rate_window_us;
+    int64_t max = own ? limits->rate_n : rules.rate_creates;
+    int64_t window_us = own ? limits->rate_window_us : rules.rate_window_us;
     int64_t wait_us = 0;
 
     if (max <= 0 ||
@@ -38,12 +39,12 @@ bool zt_api_admit_rate(struct zt_api *api, struct zt_http_req *req)
     return false;
 }
 
-int64_t zt_api_price(const struct zt_api *api, const struct zt_kie_request *request)
+int64_t zt_api_price(struct zt_api *api, const struct zt_kie_request *request)
 {
     enum zt_resolution resolution = ZT_480P;
 
     zt_assert(zt_api_resolution(request->input.resolution, &resolution)); /* it was read by them */
-    return api->options.price_milli[resolution] * request->input.duration_s;
+    return zt_api_rules(api).price_milli[resolution] * request->input.duration_s;
 }
 
 static bool is_printable(const char *text)

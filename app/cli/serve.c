@@ -33,11 +33,30 @@ static void on_ready(void *user, const struct zt_serve_ready *ready)
     zt_notify("READY=1");
 }
 
-static int run(struct zt_args *args)
+struct readings {
+    const struct zt_args *first;
+    struct zt_args fresh; /* the last one after it */
+};
+
+static enum zt_code reread(void *user, struct zt_serve_reread *ret, struct zt_err *err)
+{
+    struct readings *r = user;
+
+    zt_args_clear(&r->fresh);
+    ZT_TRY(zt_args_read(zt_command_serve.bit, &zt_command_serve.options, r->first->given_n,
+                        r->first->given, &r->fresh, err));
+    *ret = (struct zt_serve_reread){ .config = &r->fresh.config,
+                                     .waiting = zt_args_waiting(r->first, &r->fresh) };
+    return ZT_OK;
+}
+
+static int serve(struct zt_args *args, struct readings *readings)
 {
     const struct zt_serve_options options = {
         .config = &args->config,
         .worker_argv = zt_args_for_worker(args),
+        .reread = reread,
+        .user = readings,
         .on_ready = on_ready,
     };
     struct zt_err err = { 0 };
@@ -49,6 +68,15 @@ static int run(struct zt_args *args)
     return ZT_EXIT_OK;
 }
 
+static int run(struct zt_args *args)
+{
+    struct readings readings = { .first = args };
+
+    int status = serve(args, &readings);
+    zt_args_clear(&readings.fresh);
+    return status;
+}
+
 const struct zt_command zt_command_serve = {
     .name = "serve",
     .words = "",
@@ -58,6 +86,8 @@ const struct zt_command zt_command_serve = {
         "SIGTERM or Ctrl-C ends it in order: requests are answered, tasks in work are finished\n"
         "or put back. A second one ends it at once. Nothing that was accepted is lost either "
         "way.\n"
+        "SIGHUP reads the settings again: rates, prices, the queue's length and the log level\n"
+        "change at once; what needs a restart is named in the log.\n"
         "\nExamples:\n"
         "  zoetrope serve\n"
         "  zoetrope serve --listen=0.0.0.0:8080 --public-url=https://video.example.org\n"

@@ -506,6 +506,8 @@ enum zt_code zt_args_read(unsigned command, const struct zt_options *options, in
     struct flags f = { .command = command, .options = options ? options : &none };
     size_t config = 0;
 
+    ret->given_n = argc;
+    ret->given = argv;
     size_t bytes = zt_settings_table_n * sizeof(char *);
     ret->text = zt_arena_alloc(&ret->arena, bytes);
     f.flag_text = zt_arena_alloc(&ret->arena, bytes);
@@ -526,6 +528,20 @@ enum zt_code zt_args_read(unsigned command, const struct zt_options *options, in
             ZT_TRY(set_value(row, text, from, ret->own, err));
     }
     return check_together(&ret->config, command, err);
+}
+
+const char *zt_args_waiting(const struct zt_args *old, struct zt_args *fresh)
+{
+    const char *names = "";
+
+    for (size_t i = 0; i < zt_settings_table_n; i++) {
+        const char *was = old->text[i] ? old->text[i] : "";
+        const char *is = fresh->text[i] ? fresh->text[i] : "";
+        if (!zt_settings_table[i].live && strcmp(was, is) != 0)
+            names = zt_arena_printf(&fresh->arena, "%s%s%s", names, *names ? "," : "",
+                                    zt_settings_table[i].name);
+    }
+    return names;
 }
 
 void zt_args_clear(struct zt_args *args)

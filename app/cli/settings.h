@@ -45,6 +45,7 @@ struct zt_setting {
     int64_t min, max;
     const char *const *words;
     unsigned commands;
+    bool live; /* a running server takes a change over, on SIGHUP */
     const char *help;
 };
 
@@ -56,8 +57,10 @@ struct zt_options {
 
 struct zt_args {
     struct zt_config config;
-    void *own; /* the command's struct; zeroed before defaults are set */
-    int n;     /* words that are not flags */
+    void *own;   /* the command's struct; zeroed before defaults are set */
+    int given_n; /* the command line, for reading it again */
+    char *const *given;
+    int n; /* words that are not flags */
     const char *word[64];
     const char **text; /* of each setting of the table, as it was given; NULL: not this command's */
     struct zt_arena arena; /* holds every string */
@@ -70,6 +73,12 @@ struct zt_args {
  */
 enum zt_code zt_args_read(unsigned command, const struct zt_options *options, int argc,
                           char *const *argv, struct zt_args *ret, struct zt_err *err);
+
+/*
+ * The names of settings that differ between two readings for the same command and are not live,
+ * with commas; "" when there is none. In fresh->arena.
+ */
+const char *zt_args_waiting(const struct zt_args *old, struct zt_args *fresh);
 void zt_args_clear(struct zt_args *args);
 
 /*

@@ -129,6 +129,44 @@ static bool trusts(const struct sockaddr *address, size_t n, const void *user)
     return zt_guard_lists(user, address, (socklen_t)n);
 }
 
+static struct zt_api_rules rules_of(const struct zt_config *c)
+{
+    return (struct zt_api_rules){
+        .rate_creates = c->rate.n,
+        .rate_window_us = c->rate.window_us,
+        .max_waiting = c->max_waiting,
+        .price_milli = { [ZT_480P] = c->price_480p,
+                         [ZT_720P] = c->price_720p,
+                         [ZT_1080P] = c->price_1080p },
+        .extended_durations = c->extended_durations,
+        .allow_unfiltered = c->allow_unfiltered,
+    };
+}
+
+/* After SIGHUP, on the main thread: all that may change changes together, or nothing does. */
+static void reload_if_asked(void *user)
+{
+    struct serve *s = user;
+    struct zt_serve_reread fresh = { .waiting = "" };
+    struct zt_err err = { 0 };
+    char quoted[300];
+
+    if (s->options->reread == NULL || !zt_signals_take_reload(s->signals))
+        return;
+    if (s->options->reread(s->options->user, &fresh, &err) != ZT_OK) {
+        ZT_LOG(ERROR, "settings_not_reloaded", "reason=%s",
+               zt_log_quote(err.msg, quoted, sizeof(quoted)));
+        return;
+    }
+    const struct zt_api_rules rules = rules_of(fresh.config);
+    zt_api_change(s->api, &rules);
+    zt_log_set_level((enum zt_log_level)fresh.config->log_level);
+    ZT_LOG(INFO, "settings_reloaded", "config=%s",
+           zt_log_quote(fresh.config->config, quoted, sizeof(quoted)));
+    if (*fresh.waiting != '\0')
+        ZT_LOG(WARN, "settings_need_restart", "names=%s", fresh.waiting);
+}
+
 /* The base of public URLs: as set, or the address listened on; "any address" becomes loopback. */
 static enum zt_code make_url(struct serve *s, struct zt_err *err)
 {
@@ -164,6 +202,7 @@ static enum zt_code open_storage(struct serve *s, struct zt_err *err)
         .store = store,
         .worker_argv = s->options->worker_argv,
         .callback_due = callback_due,
+        .turned = reload_if_asked,
         .user = s,
         .metrics = s->metrics,
     };
@@ -191,13 +230,9 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .public_url = c->public_url,
         .engine = c->engine,
         .compat_status = c->http_status != 0,
-        .extended_durations = c->extended_durations,
-        .allow_unfiltered = c->allow_unfiltered,
-        .rate_creates = c->rate.n,
-        .rate_window_us = c->rate.window_us,
+        .rules = rules_of(c),
         .prompts = { .explain = zt_explain, .plan_shots = zt_plan_shots },
         .workers = c->workers,
-        .max_waiting = c->max_waiting,
         .uploads = { .max_bytes = c->max_upload_bytes,
                      .key_bytes = c->upload_bytes,
                      .keep_us = c->keep_uploads_us,
@@ -205,9 +240,6 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
                      .fetches = (int)c->upload_fetches,
                      .guard = s->guard,
                      .ca_file = *c->ca_file ? c->ca_file : NULL },
-        .price_milli = { [ZT_480P] = c->price_480p,
-                         [ZT_720P] = c->price_720p,
-                         [ZT_1080P] = c->price_1080p },
         .created = work_waits,
         .cancelled = task_cancelled,
         .callback_due = callback_due,

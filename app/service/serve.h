@@ -16,10 +16,18 @@ struct zt_serve_ready {
     const char *webhook_secret; /* the same */
 };
 
+/* Settings read again. Strings live until the next reading, or the end. */
+struct zt_serve_reread {
+    const struct zt_config *config; /* of it, what may change while serving is taken over */
+    const char *waiting;            /* names of changed settings that need a restart; "": none */
+};
+
 struct zt_serve_options {
     const struct zt_config *config;
     const char *const
         *worker_argv; /* for the worker processes: program, "worker", settings, NULL */
+    /* Reads the settings again after SIGHUP; may be NULL. */
+    enum zt_code (*reread)(void *user, struct zt_serve_reread *ret, struct zt_err *err);
     void (*on_ready)(void *user, const struct zt_serve_ready *ready);
     void *user;
 };

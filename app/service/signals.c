@@ -23,6 +23,7 @@ struct zt_signals {
     void *user;
     int fd;
     atomic_int count;
+    atomic_bool reload;
 };
 
 static void *read_signals(void *arg)
@@ -39,6 +40,10 @@ static void *read_signals(void *arg)
             return NULL;
         if (fds[0].revents == 0 || read(s->fd, &info, sizeof(info)) != sizeof(info))
             continue;
+        if (info.ssi_signo == SIGHUP) {
+            atomic_store(&s->reload, true);
+            continue;
+        }
         int n = atomic_fetch_add(&s->count, 1) + 1;
         if (n == 1)
             zt_stop_ask(s->stop);
@@ -59,6 +64,8 @@ enum zt_code zt_signals_start(struct zt_stop *stop, void (*again)(void *user), v
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    if (!isatty(STDIN_FILENO)) /* on a terminal it says that the terminal is gone */
+        sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     struct zt_signals *s = zt_new(struct zt_signals);
     *s = (struct zt_signals){ .stop = stop, .again = again, .user = user };
@@ -89,4 +96,9 @@ void zt_signals_stop(struct zt_signals *s)
 int zt_signals_count(const struct zt_signals *s)
 {
     return atomic_load(&s->count);
+}
+
+bool zt_signals_take_reload(struct zt_signals *s)
+{
+    return atomic_exchange(&s->reload, false);
 }

@@ -1,7 +1,9 @@
 /*
- * signals.h - SIGTERM and SIGINT, read by a thread of their own instead of a handler.
+ * signals.h - SIGTERM, SIGINT and SIGHUP, read by a thread of their own instead of a handler.
  *
- * The first asks the stop; the second calls `again`; the third ends the process (exit 130).
+ * The first of the former two asks the stop; the second calls `again`; the third ends the process
+ * (exit 130). SIGHUP is noted for zt_signals_take_reload, unless standard input is a terminal: then
+ * it ends the process, as the terminal did.
  */
 #ifndef ZT_SERVICE_SIGNALS_H
 #define ZT_SERVICE_SIGNALS_H
@@ -16,7 +18,10 @@ enum zt_code zt_signals_start(struct zt_stop *stop, void (*again)(void *user), v
                               struct zt_signals **ret, struct zt_err *err);
 void zt_signals_stop(struct zt_signals *signals); /* NULL is fine */
 
-/* How many came so far. */
+/* Whether SIGHUP came since this was last asked. Any thread. */
+bool zt_signals_take_reload(struct zt_signals *signals);
+
+/* How many SIGTERM and SIGINT came so far. */
 int zt_signals_count(const struct zt_signals *signals);
 
 #endif

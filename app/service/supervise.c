@@ -347,6 +347,8 @@ void zt_supervisor_run(struct zt_supervisor *s, const struct zt_stop *stop)
                 start_worker(s, i);
         }
         turn(s, stop);
+        if (s->options.turned != NULL)
+            s->options.turned(s->options.user);
     }
     s->ending = true;
     for (int i = 0; i < s->n; i++) {

@@ -19,6 +19,7 @@ struct zt_supervise_options {
     struct zt_store_options store;    /* for putting back the tasks of the dead */
     const char *const *worker_argv;   /* kept; NULL at the end; more is added to it */
     void (*callback_due)(void *user); /* a worker finished a task with a callback */
+    void (*turned)(void *user);       /* by the main thread, several times a second; may be NULL */
     void *user;
     struct zt_metrics *metrics; /* NULL: nothing is counted; kept */
 };
