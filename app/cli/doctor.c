@@ -27,6 +27,13 @@ static void put_json_string(const char *s)
     putchar('"');
 }
 
+static void format(char *dst, size_t size, const char *fmt, va_list args) ZT_PRINTF(3, 0);
+static void format(char *dst, size_t size, const char *fmt, va_list args)
+{
+    if (vsnprintf(dst, size, fmt, args) < 0)
+        *dst = '\0';
+}
+
 void zt_found(struct zt_findings *f, enum zt_finding how, const char *check, const char *todo,
               const char *fmt, ...)
 {
@@ -34,7 +41,7 @@ void zt_found(struct zt_findings *f, enum zt_finding how, const char *check, con
     va_list args;
 
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    format(text, sizeof(text), fmt, args);
     va_end(args);
     f->n[how]++;
     if (f->json) {

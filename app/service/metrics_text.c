@@ -14,17 +14,24 @@
 #include "service/metrics.h"
 #include "store/deliveries.h"
 
+static void put(struct zt_text *t, const char *fmt, va_list args) ZT_PRINTF(2, 0);
+static void put(struct zt_text *t, const char *fmt, va_list args)
+{
+    char line[512];
+    int n = vsnprintf(line, sizeof(line), fmt, args);
+
+    if (n < 0 || (size_t)n >= sizeof(line) || zt_buf_add(t->buf, line, (size_t)n, NULL) != ZT_OK)
+        t->full = true;
+}
+
 static void add(struct zt_text *t, const char *fmt, ...) ZT_PRINTF(2, 3);
 static void add(struct zt_text *t, const char *fmt, ...)
 {
-    char line[512];
     va_list args;
 
     va_start(args, fmt);
-    int n = vsnprintf(line, sizeof(line), fmt, args);
+    put(t, fmt, args);
     va_end(args);
-    if (n < 0 || (size_t)n >= sizeof(line) || zt_buf_add(t->buf, line, (size_t)n, NULL) != ZT_OK)
-        t->full = true;
 }
 
 void zt_text_head(struct zt_text *t, const char *name, const char *type, const char *help)
