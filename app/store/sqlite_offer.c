@@ -117,7 +117,7 @@ static enum zt_code check_limits(struct zt_store *store, const struct zt_task *t
                                  struct zt_offer *offer, struct zt_err *err)
 {
     char balance[ZT_CREDIT_TEXT], cost[ZT_CREDIT_TEXT];
-    struct terms t;
+    struct terms t = { 0 };
 
     ZT_TRY(read_terms(store, task->key_id, &t, err));
     if (t.queue_max > 0 && t.pending >= t.queue_max) {
