@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,29 +13,12 @@
 #include "service/metrics.h"
 #include "store/deliveries.h"
 
-static void put(struct zt_text *t, const char *fmt, va_list args) ZT_PRINTF(2, 0);
-static void put(struct zt_text *t, const char *fmt, va_list args)
-{
-    char line[512];
-    int n = vsnprintf(line, sizeof(line), fmt, args);
-
-    if (n < 0 || (size_t)n >= sizeof(line) || zt_buf_add(t->buf, line, (size_t)n, NULL) != ZT_OK)
-        t->full = true;
-}
-
-static void add(struct zt_text *t, const char *fmt, ...) ZT_PRINTF(2, 3);
-static void add(struct zt_text *t, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    put(t, fmt, args);
-    va_end(args);
-}
+/* Appends; what does not fit is noted. */
+#define ADD(t, ...) ((t)->full |= zt_buf_printf((t)->buf, NULL, __VA_ARGS__) != ZT_OK)
 
 void zt_text_head(struct zt_text *t, const char *name, const char *type, const char *help)
 {
-    add(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    ADD(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 static const char *open_brace(const char *labels)
@@ -51,7 +33,7 @@ static const char *close_brace(const char *labels)
 
 void zt_text_int(struct zt_text *t, const char *name, const char *labels, int64_t value)
 {
-    add(t, "%s%s%s%s %" PRId64 "\n", name, open_brace(labels), labels, close_brace(labels), value);
+    ADD(t, "%s%s%s%s %" PRId64 "\n", name, open_brace(labels), labels, close_brace(labels), value);
 }
 
 void zt_text_seconds(struct zt_text *t, const char *name, const char *labels, int64_t us)
@@ -59,7 +41,7 @@ void zt_text_seconds(struct zt_text *t, const char *name, const char *labels, in
     const char *sign = us < 0 ? "-" : "";
     int64_t size = us < 0 ? -us : us;
 
-    add(t, "%s%s%s%s %s%" PRId64 ".%06d\n", name, open_brace(labels), labels, close_brace(labels),
+    ADD(t, "%s%s%s%s %s%" PRId64 ".%06d\n", name, open_brace(labels), labels, close_brace(labels),
         sign, size / ZT_SECOND_US, (int)(size % ZT_SECOND_US));
 }
 
@@ -80,11 +62,11 @@ void zt_text_histogram(struct zt_text *t, const char *name, const char *labels,
     for (int i = 0; i < ZT_STAT_BUCKETS; i++) {
         n += buckets[i];
         if (i == ZT_STAT_BUCKETS - 1) {
-            add(t, "%s_bucket{%s%sle=\"+Inf\"} %" PRId64 "\n", name, labels, comma, n);
+            ADD(t, "%s_bucket{%s%sle=\"+Inf\"} %" PRId64 "\n", name, labels, comma, n);
             break;
         }
         int64_t us = zt_stat_bounds_us[i];
-        add(t, "%s_bucket{%s%sle=\"%" PRId64 ".%03d\"} %" PRId64 "\n", name, labels, comma,
+        ADD(t, "%s_bucket{%s%sle=\"%" PRId64 ".%03d\"} %" PRId64 "\n", name, labels, comma,
             us / ZT_SECOND_US, (int)(us % ZT_SECOND_US / ZT_MS_US), n);
     }
     (void)zt_format(part, sizeof(part), "%s_sum", name);
