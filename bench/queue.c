@@ -3,9 +3,9 @@
  *
  *     bench_queue [FINISHED]
  *
- * Ten keys have 10 000 tasks waiting. Each round claims a task and puts it back, so the queue stays
- * as it is. The commit's fsync is part of both, as it is of every claim; `look` is the question that
- * idle workers ask, which writes nothing.
+ * Ten keys have 10 000 tasks waiting. Each round claims a task and puts it back, so the queue
+ * stays as it is. The commit's fsync is part of it, as of every claim. `look` is what a keeper asks
+ * a few times a second, and writes nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
