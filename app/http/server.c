@@ -367,12 +367,18 @@ static void check_headers(struct zt_http *http, struct zt_http_req *req, const c
     }
 }
 
+/* Of an answered request. Not under its mutex, which streams take inside MHD. */
 static enum MHD_Result queue(struct zt_http_req *req)
 {
-    zt_locked(&req->mutex);
-
-    zt_assert(req->response != NULL);
-    return MHD_queue_response(req->conn, (unsigned)req->status, req->response);
+    struct MHD_Response *response;
+    unsigned status;
+    {
+        zt_locked(&req->mutex);
+        response = req->response;
+        status = (unsigned)req->status;
+    }
+    zt_assert(response != NULL);
+    return MHD_queue_response(req->conn, status, response);
 }
 
 static enum MHD_Result on_headers(struct zt_http *http, struct MHD_Connection *conn,
