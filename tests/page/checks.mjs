@@ -4,8 +4,9 @@ import { START_MS, openPage, png, require } from "./world.mjs";
 export const counts = { passed: 0, failed: 0 };
 export const parts = [];
 
-export function part(name, run) {
-  parts.push({ name, run });
+/* lane: parts of "form" run beside those of "task", which alone make tasks; then those of "alone". */
+export function part(lane, name, run) {
+  parts.push({ lane, name, run });
 }
 
 export function check(label, ok, detail = "") {

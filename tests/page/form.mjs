@@ -4,7 +4,7 @@ import { png } from "./world.mjs";
 
 const stored = page => page.evaluate(() => ({ local: localStorage.getItem("zoetrope-key"), tab: sessionStorage.getItem("zoetrope-key") }));
 
-part("key", async world => {
+part("form", "key", async world => {
   const page = await visit(world, { key: false });
   check("asks for a key", await page.isVisible("#key-panel"));
   await page.waitForFunction(() => document.querySelector("#tasks-note").textContent);
@@ -31,7 +31,7 @@ part("key", async world => {
   check("asks for one again", await page.isVisible("#key-panel"));
 });
 
-part("key in the address", async world => {
+part("form", "key in the address", async world => {
   const page = await visit(world, { fragment: "task=none" });
   same("out of the address", page.url(), `${world.server.url}/#task=none`);
   same("not kept", await stored(page), { local: null, tab: world.server.key });
@@ -39,7 +39,7 @@ part("key in the address", async world => {
   check("not in the history", !(await page.evaluate(() => JSON.stringify(history.state) + document.referrer)).includes("zt_"));
 });
 
-part("reading", async world => {
+part("form", "reading", async world => {
   const page = await visit(world);
   await page.fill("#prompt", "0-2s: slow push in on the raccoon. Cut to a pan left, light snow");
   await page.waitForSelector("#reading .shot:nth-child(2)");
@@ -70,7 +70,7 @@ part("reading", async world => {
   same("no element came of it", await page.$$eval("#reading img", list => list.length), 0);
 });
 
-part("pictures", async world => {
+part("form", "pictures", async world => {
   const page = await visit(world);
   const shown = () => page.$eval("#slot-image img", img => [img.naturalWidth, img.naturalHeight]).catch(() => null);
   const hand = (kind, width) => page.evaluate(([kind_, bytes]) => {
@@ -97,7 +97,7 @@ part("pictures", async world => {
   await until("too large", async () => (await page.textContent("#slot-image .error")).includes("10 MB"));
 });
 
-part("mistakes", async world => {
+part("form", "mistakes", async world => {
   const page = await visit(world);
   await page.click("#create");
   check("no picture", (await page.textContent("#slot-image .error")).includes("picture"));

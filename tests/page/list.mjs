@@ -12,7 +12,7 @@ const CREATE = "/api/v1/jobs/createTask";
 const LITE = "bytedance/v1-lite-image-to-video";
 const FAST = "bytedance/v1-pro-fast-image-to-video";
 
-part("tasks", async world => {
+part("task", "tasks", async world => {
   /* Tasks that end at once: nothing listens at their pictures' address. */
   for (let i = 0; i < 14; i++)
     await world.server.call("POST", CREATE, { model: i < 13 ? LITE : FAST, input: { prompt: `list ${i}`, image_url: "http://127.0.0.1:1/a.png", duration: "2" } });
@@ -38,7 +38,7 @@ part("tasks", async world => {
   same("fits a phone", await fits(page), "");
 });
 
-part("callbacks", async world => {
+part("task", "callbacks", async world => {
   const received = [];
   const receiver = http.createServer((request, response) => {
     received.push(request.url);
@@ -72,7 +72,7 @@ part("callbacks", async world => {
   await new Promise(done => receiver.close(done));
 });
 
-part("scripts", async world => {
+part("task", "scripts", async world => {
   const page = await visit(world);
   const folder = path.join(world.server.folder, "scripts");
   fs.mkdirSync(folder);

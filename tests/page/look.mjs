@@ -9,7 +9,7 @@ const brightness = (page, selector = "body") => page.$eval(selector, el => {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 });
 
-part("themes", async world => {
+part("form", "themes", async world => {
   const page = await visit(world, { colorScheme: "light" });
   check("light", await brightness(page) > 200);
   await fill(page, { prompt: "0-2s: slow push in on the cup. Cut to a pan left, light snow" });
@@ -26,7 +26,7 @@ part("themes", async world => {
   check("the switch is remembered", await brightness(page) > 200);
 });
 
-part("languages", async world => {
+part("form", "languages", async world => {
   const page = await visit(world, { locale: "zh-CN", key: false });
   same("by the browser", await page.textContent("h1"), "新视频");
   same("and says so", await page.getAttribute("html", "lang"), "zh-CN");
@@ -45,7 +45,7 @@ part("languages", async world => {
     list.flatMap(el => [el.dataset.t, el.dataset.tLabel, el.dataset.tPlaceholder])).then(all => all.filter(name => name && !names.has(name))), []);
 });
 
-part("small windows", async world => {
+part("form", "small windows", async world => {
   for (const [width, locale] of [[320, "en-GB"], [320, "zh-CN"], [390, "en-GB"], [768, "en-GB"]]) {
     const page = await visit(world, { viewport: { width, height: 700 }, locale, key: false });
     same(`${width} ${locale} without a key`, await fits(page), "");
@@ -77,7 +77,7 @@ async function tabTo(page, wanted, most = 40) {
   throw new Error(`Tab does not lead to ${wanted}`);
 }
 
-part("keys alone", async world => {
+part("task", "keys alone", async world => {
   const page = await visit(world, { key: false });
   await tabTo(page, "#key");
   await page.keyboard.type(world.server.key);

@@ -3,8 +3,8 @@
  *
  *     node tests/page/run.mjs --program build/asan/zoetrope [word ...]
  *
- * Words choose parts by their names. Each part has a tab of its own; all share one server. Ends
- * with a line "N passed, N failed".
+ * Words choose parts by their names. Each part has a tab of its own; all share one server. With
+ * SHOTS=folder a part that fails leaves a picture of its tabs there. Ends with "N passed, N failed".
  */
 import path from "node:path";
 
@@ -22,8 +22,8 @@ const program = at >= 0 ? args.splice(at, 2)[1] : "build/asan/zoetrope";
 const server = new Server(path.resolve(program), "--extended-durations", "--preset=ultrafast", "--allow-net=127.0.0.1");
 await server.start();
 const browser = await openBrowser();
-for (const { name, run } of parts) {
-  if (args.length && !args.some(word => name.includes(word))) continue;
+
+async function runPart({ name, run }) {
   const start = Date.now();
   const world = { server, browser, pages: [] };
   try {
@@ -39,6 +39,13 @@ for (const { name, run } of parts) {
   }
   console.log(`${name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
 }
+
+async function runLane(lane) {
+  for (const one of parts) if (one.lane === lane && (!args.length || args.some(word => one.name.includes(word)))) await runPart(one);
+}
+
+await Promise.all([runLane("form"), runLane("task")]);
+await runLane("alone");
 await browser.close();
 const wrong = await server.close();
 check("the server ends in order", wrong.length === 0, wrong.join("\n"));

@@ -35,7 +35,7 @@ const watchProgress = page => page.evaluate(() => {
   }).observe(document.getElementById("screen"), { subtree: true, childList: true, attributes: true, characterData: true });
 });
 
-part("a video", async world => {
+part("task", "a video", async world => {
   const page = await visit(world);
   const ranges = [];
   page.on("response", response => {
@@ -89,7 +89,7 @@ part("a video", async world => {
   same("fits a phone", await fits(page), "");
 });
 
-part("a reload", async world => {
+part("task", "a reload", async world => {
   const page = await visit(world);
   await fill(page, { prompt: "slow tilt up", duration: "5", tint: 60 });
   await page.click("#create");
@@ -102,7 +102,7 @@ part("a reload", async world => {
   same("the same task", (await page.textContent(".task.opened .task-prompt")), "slow tilt up");
 });
 
-part("compare", async world => {
+part("task", "compare", async world => {
   const page = await visit(world);
   await page.waitForSelector(".task-compare");
   const buttons = page.locator(".task-compare");
@@ -127,7 +127,7 @@ part("compare", async world => {
   await page.waitForSelector("#compare[open]", { state: "detached" });
 });
 
-part("a failure", async world => {
+part("task", "a failure", async world => {
   const page = await visit(world);
   await fill(page, { file: broken });
   await until("the place says so", async () => (await page.textContent("#slot-image")).includes("cannot show"));
@@ -139,7 +139,7 @@ part("a failure", async world => {
   await accessible(page, "failed");
 });
 
-part("cancelling", async world => {
+part("task", "cancelling", async world => {
   const page = await visit(world);
   await fill(page, { duration: "12", resolution: "1080p", tint: 30 });
   await page.click("#create");
@@ -150,7 +150,7 @@ part("cancelling", async world => {
   await until("in the list, too", () => page.$eval(".task.opened .state", el => el.textContent === "Cancelled").catch(() => false));
 });
 
-part("the server goes away", async world => {
+part("alone", "the server goes away", async world => {
   const page = await visit(world);
   await fill(page, { duration: "12", resolution: "1080p", tint: 90 });
   await page.click("#create");
