@@ -38,6 +38,8 @@ STAGES = [
      [["tools/build", "asan"], ctest("asan")]),
     ("api", 1, True, "the HTTP contract from outside", [[PY, "tests/api/run.py", "--program", ASAN]]),
     ("cli", 1, True, "the command line from outside", [[PY, "tests/cli/run.py", "--program", ASAN]]),
+    ("page", 1, False, "the page in a real browser",
+     [["tests/node/install"], ["node", "tests/page/run.mjs", "--program", ASAN]]),
     ("crash", 1, False, f"{KILLS} kills, crash points, stopped workers, bad receivers",
      [[PY, "tests/crash/run.py", "--program", ASAN, "--kills", KILLS]]),
     ("threads", 2, False, "the concurrent parts, clang with TSan",
