@@ -232,6 +232,19 @@ const char *zt_sqlite_clean(const char *text, char dst[ZT_NOTE_MAX + 1])
 
 /* ---- transactions -------------------------------------------------------------------------- */
 
+enum zt_code zt_sqlite_check_there(struct zt_store *store, struct zt_err *err)
+{
+    int moved = 0;
+
+    int rc = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (rc != SQLITE_OK || !moved)
+        return ZT_OK;
+    rc = zt_fail(err, ZT_E_IO, "the database was moved or deleted while it was open");
+    zt_err_detail(err, "put %s back, or restart to begin anew",
+                  sqlite3_db_filename(store->db, "main"));
+    return (enum zt_code)rc;
+}
+
 static enum zt_code run(struct zt_store *store, enum zt_stmt which, struct zt_err *err)
 {
     zt_auto_query struct zt_query q = zt_query_open(store, which);
@@ -273,8 +286,10 @@ enum zt_code zt_sqlite_enter(struct zt_store *store, struct zt_err *err)
 {
     if (store->read_only)
         return zt_fail(err, ZT_E_DENIED, "the database was opened for reading only");
-    if (!store->shared)
+    if (!store->shared) {
+        ZT_TRY(zt_sqlite_check_there(store, err));
         return run(store, ZT_STMT_BEGIN, err);
+    }
     if (store->lost != ZT_OK)
         return refuse_lost(store, err);
     return run(store, ZT_STMT_SAVEPOINT, err);
@@ -309,6 +324,7 @@ enum zt_code zt_store_begin(struct zt_store *store, struct zt_err *err)
     zt_assert(!store->shared);
     if (store->read_only)
         return zt_fail(err, ZT_E_DENIED, "the database was opened for reading only");
+    ZT_TRY(zt_sqlite_check_there(store, err));
     ZT_TRY(run(store, ZT_STMT_BEGIN, err));
     store->shared = true;
     store->lost = ZT_OK;

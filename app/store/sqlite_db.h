@@ -213,6 +213,12 @@ enum zt_code zt_sqlite_leave(struct zt_store *store, enum zt_code rc, const char
                              const char *after, struct zt_err *err);
 
 /*
+ * ZT_E_IO: the database was moved, replaced or deleted under the open handle. It would go on
+ * working, and all that is written to it would be gone with the next start: enter refuses it.
+ */
+enum zt_code zt_sqlite_check_there(struct zt_store *store, struct zt_err *err);
+
+/*
  * Changes with every commit, of whichever process, that this handle's open query can see. Only
  * while a query has a row, and not in a shared transaction.
  */

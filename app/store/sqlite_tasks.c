@@ -279,7 +279,7 @@ enum zt_code zt_store_task_counts(struct zt_store *store, int64_t *ret, struct z
     struct zt_arena arena = { 0 };
     int64_t counts[ZT_TASK_STATES] = { 0 };
     bool row = true;
-    enum zt_code rc = ZT_OK;
+    enum zt_code rc = zt_sqlite_check_there(store, err); /* /readyz asks this */
 
     while (rc == ZT_OK) {
         rc = zt_query_row(&q, &row, err);
