@@ -42,6 +42,8 @@ STAGES = [
      [["tests/node/install"], ["node", "tests/page/run.mjs", "--program", ASAN]]),
     ("crash", 1, False, f"{KILLS} kills, crash points, stopped workers, bad receivers",
      [[PY, "tests/crash/run.py", "--program", ASAN, "--kills", KILLS]]),
+    ("faults", 1, False, "many tasks, stalling clients, a held database, calls that fail",
+     [[PY, "tests/faults/run.py", "--program", ASAN]]),
     ("threads", 2, False, "the concurrent parts, clang with TSan",
      [["tools/build", "tsan"],
       ctest("tsan", "-R", "unit.(json|store|view|batch|blob|http|client|deliver|rate|warp)$"),
