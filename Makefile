@@ -39,7 +39,7 @@ fuzz: ## run every fuzz target for SECONDS (60)
 	@tools/build fuzz
 	@tests/fuzz/run $(or $(SECONDS),60)
 
-docs: build ## regenerate docs/SETTINGS.md from the program's table
+docs: build ## regenerate docs/SETTINGS.md and ERRORS.md from the program's tables
 	@tools/docs $(PROGRAM)
 
 install: setup ## into PREFIX (/usr/local), under DESTDIR

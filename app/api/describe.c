@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/errors.h"
 #include "api/inside.h"
 #include "api/kie.h"
 #include "base/json.h"
@@ -472,24 +473,6 @@ static const char *const more_schemas[] = {
     "\"uploadedAt\":{\"type\":\"string\",\"format\":\"date-time\"}}}}}}",
 };
 
-static const struct {
-    const char *name;
-    const char *about;
-} refusals[] = {
-    { "malformed", "the request cannot be read: not JSON, or a parameter is missing" },
-    { "denied", "no key, or one that may not be used" },
-    { "unpaid", "Insufficient Credits: the balance does not suffice" },
-    { "capped", "the key would spend more credits than it may" },
-    { "conflict", "it contradicts what was accepted or done before; msg says what" },
-    { "large", "the body is too large" },
-    { "type", "Content-Type is not application/json" },
-    { "invalid", "a field is missing or wrong; msg names every one of them" },
-    { "unknown", "there is no such task, or it is another key's" },
-    { "often", "too many requests; Retry-After says when to try again" },
-    { "fault", "our fault; try again later" },
-    { "full", "the server's disk has no room; Retry-After says when to try again" },
-};
-
 /* The data of recordInfo, in its order. `type` is JSON. */
 static const struct {
     const char *name, *type, *about;
@@ -573,13 +556,32 @@ static void add_schemas(json_t *schemas, const char *text)
     json_decref(more);
 }
 
-static void add_refusals(json_t *responses)
+static void add_refusal(json_t *responses, const char *name, const struct zt_api_error *e)
 {
-    for (size_t i = 0; i < ZT_COUNT(refusals); i++)
-        json_object_set_new(responses, refusals[i].name,
-                            json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", refusals[i].about,
-                                      "content", "application/json", "schema", "$ref",
-                                      "#/components/schemas/error"));
+    json_object_set_new(responses, name,
+                        json_pack("{s:s, s:i, s:s, s:{s:{s:{s:s}}}}", "description", e->meaning,
+                                  "x-code", e->code, "x-remedy", e->remedy, "content",
+                                  "application/json", "schema", "$ref",
+                                  "#/components/schemas/error"));
+}
+
+/* The closed list of errors.h: as responses, and as the codes that an answer can have. */
+static void add_refusals(json_t *responses, json_t *error)
+{
+    json_t *code = json_object_get(json_object_get(error, "properties"), "code");
+    json_t *codes = json_array();
+    const struct zt_api_error *e;
+
+    for (size_t i = 0; (e = zt_api_error_at(i)) != NULL; i++) {
+        if (e->name != NULL)
+            add_refusal(responses, e->name, e);
+        if (e->code == 422) /* as it is called where the request names a task */
+            add_refusal(responses, "unknown", e);
+        if (e->answers)
+            json_array_append_new(codes, json_integer(e->code));
+    }
+    zt_assert(code != NULL);
+    json_object_set_new(code, "enum", codes);
 }
 
 static void add_task_keys(json_t *task)
@@ -607,7 +609,7 @@ static char *describe(struct zt_arena *arena, const char *public_url,
     json_t *components = json_object_get(root, "components");
     json_t *schemas = json_object_get(components, "schemas");
     add_all(schemas, more_schemas, ZT_COUNT(more_schemas));
-    add_refusals(json_object_get(components, "responses"));
+    add_refusals(json_object_get(components, "responses"), json_object_get(schemas, "error"));
     add_task_keys(json_object_get(schemas, "task"));
     add_schemas(schemas, delivery_schemas);
     add_models(schemas, json_object_get(json_object_get(schemas, "createTask"), "oneOf"), rules);

@@ -195,7 +195,7 @@ static void put_bash(FILE *out)
           out);
     for (size_t i = 0; i < zt_commands_n; i++)
         put_bash_command(out, zt_commands[i]);
-    fputs("    help)\n        [[ $place -eq 1 ]] && words='settings man completion ", out);
+    fputs("    help)\n        [[ $place -eq 1 ]] && words='settings errors man completion ", out);
     put_commands(out);
     fputs("'\n        [[ $place -eq 2 && $prev == completion ]] && words='", out);
     put_shells(out);
@@ -277,7 +277,7 @@ static void put_zsh(FILE *out)
         }
         fputs("    ;;\n", out);
     }
-    fputs("  help)\n    _arguments '1:topic:(settings man completion ", out);
+    fputs("  help)\n    _arguments '1:topic:(settings errors man completion ", out);
     put_commands(out);
     fputs(")' '2:shell:(", out);
     put_shells(out);
@@ -354,7 +354,8 @@ static void put_fish(FILE *out)
             put_fish_flag(out, c, row);
     }
     fputs("\ncomplete -c zoetrope -n __fish_use_subcommand -a help -d 'show help'\n"
-          "complete -c zoetrope -n '__fish_seen_subcommand_from help' -a 'settings man completion ",
+          "complete -c zoetrope -n '__fish_seen_subcommand_from help' "
+          "-a 'settings errors man completion ",
           out);
     put_commands(out);
     fputs("'\n", out);

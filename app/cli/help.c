@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/errors.h"
 #include "cli/command.h"
 
 static const struct {
@@ -44,7 +45,8 @@ void zt_help_all(FILE *out)
     for (size_t i = 0; i < zt_commands_n; i++)
         fprintf(out, "  %-10s %s\n", zt_commands[i]->name, zt_commands[i]->summary);
     fputs("  help       this text; help COMMAND; help settings prints them all as Markdown,\n"
-          "             help man PAGE a manual page, help completion SHELL a script for it\n"
+          "             help errors the API's errors, help man PAGE a manual page, help completion "
+          "SHELL a script for it\n"
           "\nExamples:\n"
           "  zoetrope generate photo.jpg \"slow push in, fog drifts\" -o out.mp4\n"
           "  zoetrope serve\n",
@@ -93,6 +95,13 @@ static int settings_topic(const char *word)
     return ZT_EXIT_OK;
 }
 
+static int errors_topic(const char *word)
+{
+    (void)word;
+    zt_api_errors_markdown(stdout);
+    return ZT_EXIT_OK;
+}
+
 static int man_topic(const char *page)
 {
     if (page == NULL) {
@@ -122,6 +131,7 @@ static const struct {
     int (*run)(const char *word); /* NULL: none was given */
 } topics[] = {
     { "settings", settings_topic },
+    { "errors", errors_topic },
     { "man", man_topic },
     { "completion", completion_topic },
 };

@@ -51,11 +51,42 @@ def data_url(content, media="image/png"):
     return f"data:{media};base64," + base64.b64encode(content).decode()
 
 
+def listed_errors():
+    """The closed list: {code: the cells of its row in docs/ERRORS.md}."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/ERRORS.md")
+    with open(path, encoding="utf-8") as f:
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in f if re.match(r"\| \d+ \|", line)]
+    return {int(row[0]): row[1:] for row in rows}
+
+
+ERRORS = listed_errors()
+ANSWERS = {c for c, row in ERRORS.items() if "`code`" in row[0]}
+FAILURES = {str(c) for c, row in ERRORS.items() if "`failCode`" in row[0]}
+
+
 class Answer:
+    """Every answer of every test goes through here: a code that is not in the list fails the test."""
+
     def __init__(self, response):
         self.status = response.status
         self.headers = response.headers
         self.body = response.read()
+        self.check_listed()
+
+    def check_listed(self):
+        if self.status >= 400 and self.status not in ANSWERS:
+            raise AssertionError(f"HTTP status {self.status} is not in docs/ERRORS.md: {self.body[:300]}")
+        try:
+            body = json.loads(self.body)
+        except ValueError:
+            return
+        if not isinstance(body, dict) or "code" not in body or "msg" not in body:
+            return
+        if body["code"] != 200 and body["code"] not in ANSWERS:
+            raise AssertionError(f"code {body['code']} is not in docs/ERRORS.md: {body['msg']}")
+        data = body.get("data")
+        if isinstance(data, dict) and data.get("failCode") and data["failCode"] not in FAILURES:
+            raise AssertionError(f"failCode {data['failCode']} is not in docs/ERRORS.md: {data}")
 
     @property
     def json(self):

@@ -38,6 +38,7 @@ CASES = [
     ("-h", ["-h"], 0, [r"Commands:"], []),
     ("help of nothing known", ["help", "nope"], 2, [], [r"unknown command 'nope'"]),
     ("help of settings", ["help", "settings"], 0, [r"^# Settings"], []),
+    ("help of errors", ["help", "errors"], 0, [r"^# Errors", r"\n\| 422 \| "], []),
     ("manual pages there are", ["help", "man"], 0, [r"^zoetrope\.1\n", r"zoetrope-serve\.1\n", r"zoetrope\.conf\.5\n$"], []),
     ("a manual page", ["help", "man", "zoetrope-keys.1"], 0, [r"\.Nm zoetrope-keys\n", r"\.It Cm revoke\n"], []),
     ("no such manual page", ["help", "man", "zoetrope.7"], 4, [], [r"no manual page 'zoetrope\.7'"]),
