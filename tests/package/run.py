@@ -185,6 +185,13 @@ def the_dockerfile_is_sound(root):
         if package != "libc6":
             check(f"the image has {package}, which the program needs", f" {package}" in last)
     check("not as root", "\nUSER 10001" in last)
+    with open("packaging/Dockerfile", encoding="utf-8") as image, open("tools/setup", encoding="utf-8") as setup, \
+            open("packaging/debian/control", encoding="utf-8") as source:
+        texts = {"the image": image.read(), "the Debian source": source.read()}
+        needed = setup.read().split('packages="', 1)[1].split('"', 1)[0].split()
+    for package in (p for p in needed if p.startswith("lib")):
+        for where, text in texts.items():
+            check(f"{where} builds with {package}", re.search(rf"\b{package}\b", text))
 
 
 work = tempfile.mkdtemp(prefix="zt-package-")
