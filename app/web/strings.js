@@ -171,7 +171,6 @@ const table = {
   "filter-model": ["Model", "模型"],
   "all": ["All", "全部"],
   "more": ["Show more", "显示更多"],
-  "open": ["Open", "打开"],
   "none-yet": ["No tasks yet. The first one will appear here.", "还没有任务，第一个任务会显示在这里。"],
   "none-such": ["No task is like that.", "没有符合条件的任务。"],
   "need-key": ["With a key, your tasks appear here.", "输入密钥后显示您的任务。"],

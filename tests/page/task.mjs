@@ -107,6 +107,7 @@ part("task", "a reload", async world => {
   same("the same task", (await page.textContent(".task.opened .task-prompt")), "slow tilt up");
 });
 
+/* The videos are those of the two parts before: name all three to run it alone. */
 part("task", "compare", async world => {
   const page = await visit(world);
   await page.waitForSelector(".task-compare");
