@@ -55,8 +55,8 @@ static void add_frames(json_t *explained, const int *end, int shots)
     json_object_set_new(explained, "fps", json_integer(FPS));
 }
 
-static enum zt_code explain(struct zt_api *api, const struct zt_kie_input *input,
-                            char **ret_data, struct zt_err *err)
+static enum zt_code explain(struct zt_api *api, const struct zt_kie_input *input, char **ret_data,
+                            struct zt_err *err)
 {
     const struct zt_api_prompts *prompts = &api->options.prompts;
     zt_auto_free char *text = NULL;

@@ -14,10 +14,9 @@
 #define TASK_COLUMNS                                                                               \
     "id, key_id, model, engine, state, param, input, callback_url, attempt, worker, lease_us,"     \
     " created_us, started_us, completed_us, updated_us, percent, stage, step, steps, result,"      \
-    " fail_code, fail_msg, file_token, files_expire_us, file_bytes, files_removed, size,"         \
+    " fail_code, fail_msg, file_token, files_expire_us, file_bytes, files_removed, size,"          \
     " moved_us, credit"
-#define KEY_COLUMNS                                                                                \
-    "k.id, k.name, k.hint, k.webhook_secret, k.created_us, k.revoked_us, k.used_us"
+#define KEY_COLUMNS "k.id, k.name, k.hint, k.webhook_secret, k.created_us, k.revoked_us, k.used_us"
 /* sqlite_users.c reads them in this order. */
 #define KEY_ACCOUNT                                                                                \
     ", u.id, u.name, ifnull(k.rate_n, -1), k.rate_window_us, ifnull(k.cap_hour, -1),"              \
@@ -25,7 +24,7 @@
     " k.spent_hour, k.hour, k.spent_day, k.day, k.pending,"                                        \
     " u.credit IS NOT NULL OR u.queue_max>0"                                                       \
     " OR ifnull(k.cap_hour, ifnull(k.cap_day, k.cap_total)) IS NOT NULL"
-#define KEYS             " FROM api_key k JOIN user u ON u.id=k.user_id"
+#define KEYS " FROM api_key k JOIN user u ON u.id=k.user_id"
 #define USER_COLUMNS                                                                               \
     "u.id, u.name, u.created_us, ifnull(u.credit, -1), u.queue_max, ifnull(sum(k.pending), 0),"    \
     " count(k.id) FILTER (WHERE k.revoked_us=0), ifnull(sum(k.spent), 0)"
@@ -58,7 +57,7 @@
 #define IS_HELD   "state IN ('queuing','generating')"
 #define HAS_FILES "state='success' AND files_removed=0"
 /* What a task looks like that nobody holds. */
-#define RELEASED  "worker='', lease_us=0, lease_len_us=0"
+#define RELEASED "worker='', lease_us=0, lease_len_us=0"
 #define UNTOUCHED                                                                                  \
     RELEASED ", engine='', started_us=0, moved_us=0, percent=0, stage='', step=0, steps=0"
 /* A task never ends before it began, whatever the clock says. */

@@ -64,13 +64,14 @@ enum zt_code zt_store_stats(struct zt_store *store, struct zt_arena *arena, stru
         return zt_fail(err, ZT_E_NOMEM, "the statistics do not fit into memory");
     ZT_TRY(zt_query_row(&q, &row, err));
     while (row && n < STATS_MAX) {
-        stats[n++] = (struct zt_stat){
+        stats[n] = (struct zt_stat){
             .name = zt_query_get_text(&q, 0, arena),
             .label = zt_query_get_text(&q, 1, arena),
             .bucket = (int)zt_query_get_int(&q, 2, 0, ZT_STAT_BUCKETS - 1),
             .n = zt_query_get_int(&q, 3, 0, INT64_MAX),
             .total = zt_query_get_int(&q, 4, 0, INT64_MAX),
         };
+        n++;
         ZT_TRY(zt_query_check(&q, err));
         ZT_TRY(zt_query_row(&q, &row, err));
     }

@@ -64,7 +64,7 @@ struct zt_task {
     int64_t files_expire_us;
     int64_t file_bytes;
     bool files_removed;
-    const char *size; /* what its duration depends on beside the model, "720p/5"; "" unknown */
+    const char *size;     /* what its duration depends on beside the model, "720p/5"; "" unknown */
     int64_t credit_milli; /* thousandths of a credit that it has cost; 0 once given back */
 };
 

@@ -53,7 +53,7 @@ static void find_subject(struct proxy *p)
 
     for (int y = 0; y < p->height; y++) {
         const double *row = p->d + (size_t)(y * p->width);
-        double *out = p->subject + (size_t)(y * p->width), sorted[PROXY_SIDE];
+        double *out = p->subject + (size_t)(y * p->width), sorted[PROXY_SIDE] = { 0 };
         for (int x = 0; x < p->width; x++) {
             int at = order(sorted, x, row[x]);
             for (int k = x; k > at; k--)

@@ -507,11 +507,10 @@ static void names_failures(void)
         enum zt_code code;
         const char *wire;
     } rows[] = {
-        { ZT_E_INVALID, "422" },      { ZT_E_LIMIT, "422" },   { ZT_E_CORRUPT, "422" },
-        { ZT_E_NET, "422" },          { ZT_E_TIMEOUT, "408" }, { ZT_E_CANCELLED, "501" },
-        { ZT_E_NOMEM, "500" },        { ZT_E_IO, "500" },      { ZT_E_INTERNAL, "500" },
-        { ZT_E_FULL, "500" },
-        { (enum zt_code)999, "500" },
+        { ZT_E_INVALID, "422" }, { ZT_E_LIMIT, "422" },        { ZT_E_CORRUPT, "422" },
+        { ZT_E_NET, "422" },     { ZT_E_TIMEOUT, "408" },      { ZT_E_CANCELLED, "501" },
+        { ZT_E_NOMEM, "500" },   { ZT_E_IO, "500" },           { ZT_E_INTERNAL, "500" },
+        { ZT_E_FULL, "500" },    { (enum zt_code)999, "500" },
     };
     for (size_t i = 0; i < ZT_COUNT(rows); i++)
         CHECK_STR("code", zt_api_fail_code(rows[i].code), rows[i].wire);
