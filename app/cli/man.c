@@ -250,8 +250,8 @@ static void put_see_also(FILE *out, const char *self, bool conf)
     const char *glue = "";
 
     zt_assert(zt_commands_n <= ZT_COUNT(sorted));
-    memcpy(sorted, zt_commands, zt_commands_n * sizeof(sorted[0]));
-    qsort(sorted, zt_commands_n, sizeof(sorted[0]), by_name);
+    memcpy(sorted, zt_commands, zt_commands_n * sizeof(const struct zt_command *));
+    qsort(sorted, zt_commands_n, sizeof(const struct zt_command *), by_name);
     fputs(".Sh SEE ALSO\n", out);
     if (*self != '\0') {
         fputs(".Xr " PROGRAM " 1", out);

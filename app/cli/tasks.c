@@ -246,7 +246,7 @@ static int run(struct zt_args *args)
         zt_fail(&err, ZT_E_INVALID, "which task? zoetrope tasks %s ID", action->name);
     else if (!action->names_task && args->n > 1)
         zt_fail(&err, ZT_E_INVALID, "'%.60s' is one word too many", args->word[1]);
-    if (err.code != ZT_OK)
+    if (action == NULL || err.code != ZT_OK)
         return zt_command_misused("tasks", &err);
     enum zt_code rc = zt_data_find(args->config.data, false, &data, &err);
     const struct zt_store_options options = { .path = data.store, .read_only = !action->writes };

@@ -360,7 +360,7 @@ def keys_live_and_die(t):
     got = t.run(["keys", "create", "studio", data])
     t.check("taken", got.returncode == 1 and b"studio" in got.stderr, (got.returncode, got.stderr))
     got = t.run(["keys", "list", data])
-    t.check("listed", re.search(rb"^studio .*zt_\w{4}\.\.\. .* never +active$", got.stdout, re.M), got.stdout)
+    t.check("listed", re.search(rb"^studio .*zt_[\w-]{4}\.\.\. .* never +active$", got.stdout, re.M), got.stdout)
     t.check("without the secret", secret and secret[1].encode() not in got.stdout)
     got = t.run(["keys", "reset", "studio", data])
     again = re.search(r"^API key +(zt_\S{43})$", got.stdout.decode(), re.M)
