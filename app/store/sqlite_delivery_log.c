@@ -189,7 +189,8 @@ enum zt_code zt_store_delivery_list(struct zt_store *store, struct zt_arena *are
     int n = 0;
 
     zt_assert(limit > 0 && state < (int)ZT_DELIVERY_OUTCOMES);
-    struct zt_delivery_log **logs = zt_arena_try(arena, (size_t)limit * sizeof(*logs));
+    struct zt_delivery_log **logs =
+        zt_arena_try(arena, (size_t)limit * sizeof(struct zt_delivery_log *));
     if (logs == NULL)
         return zt_fail(err, ZT_E_NOMEM, "the list of callbacks does not fit into memory");
     ZT_TRY(list(store, arena, key_id, state, before_id, limit, logs, &n, err));

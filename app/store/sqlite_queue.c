@@ -162,7 +162,7 @@ static int deal_places(const struct zt_queue_head *head, int *line_of)
 
 static enum zt_code read_head(struct zt_store *store, struct zt_queue_head *ret, struct zt_err *err)
 {
-    int line_of[ZT_QUEUE_HEAD_MAX];
+    int line_of[ZT_QUEUE_HEAD_MAX] = { 0 };
     int at[ZT_QUEUE_HEAD_MAX];
 
     ZT_TRY(read_lines(store, ret, err));

@@ -293,15 +293,18 @@ static void says_why_it_cannot_open(void)
 #ifdef ZT_FAULTS
 static void is_whole_or_not_at_all(void)
 {
-    static const char *const faults[] = { "blob_write:1", "blob_sync:2" };
+    static const struct {
+        const char *fault;
+        enum zt_code code;
+    } faults[] = { { "blob_write:1:28", ZT_E_FULL }, { "blob_sync:2", ZT_E_IO } };
     struct zt_buf buf;
 
     set_up();
     zt_buf_init(&buf, 100);
     CHECK_INT("put", zt_blobs_put(blobs, "media/a", "old", 3, &err), ZT_OK);
     for (size_t i = 0; i < ZT_COUNT(faults); i++) {
-        setenv("ZOETROPE_FAULT", i == 0 ? "blob_write:1:28" : "blob_sync:2", 1);
-        CHECK_INT(faults[i], zt_blobs_put(blobs, "media/a", "new", 3, &err), ZT_E_IO);
+        setenv("ZOETROPE_FAULT", faults[i].fault, 1);
+        CHECK_INT(faults[i].fault, zt_blobs_put(blobs, "media/a", "new", 3, &err), faults[i].code);
         unsetenv("ZOETROPE_FAULT");
         CHECK_INT("no rests", count_in("tmp"), 0);
     }
