@@ -168,8 +168,8 @@ static double invented(const struct proxy *p, const struct placed *at, const str
 double zt_choose_invented(const struct zt_depth *depth, const struct zt_room *room,
                           const struct zt_pose *pose)
 {
-    struct proxy p;
-    struct placed at;
+    struct proxy p = { 0 };
+    struct placed at = { 0 };
 
     make_proxy(depth, room, &p);
     place(&p, room, pose, &at);
@@ -251,7 +251,7 @@ static double score(const struct search *s, const struct zt_pose path[2])
 {
     const struct zt_room *room = s->room;
     double seen[2], off[2], opened = 0, widest = INFINITY;
-    struct placed at;
+    struct placed at = { 0 };
 
     for (int i = 0; i < 2; i++) {
         place(s->proxy, room, &path[i], &at);
@@ -293,7 +293,7 @@ static void consider(struct search *s, size_t which, const struct part *b)
 void zt_choose_moves(const struct zt_depth *depth, const struct zt_room *room,
                      const struct zt_path_options *options, struct zt_shot *shot)
 {
-    struct proxy proxy;
+    struct proxy proxy = { 0 };
     struct search s = {
         .proxy = &proxy, .room = room, .options = options, .best = -INFINITY, .shot = shot
     };

@@ -429,7 +429,7 @@ class FullDisk(unittest.TestCase):
         try:
             wanted = {"image_url": image, "resolution": "480p", "duration": "2"}
             task = server.create(**wanted).data["taskId"]
-            self.fill(1 << 20)  # enough to begin with, not to finish: the video is larger
+            self.fill(2 << 20)  # enough to begin with, not to finish: the video is larger
             self.assertTrue(until(lambda: server.create(**wanted).code == 503))
             self.assertEqual(server.ask("GET", "/readyz").status, 503)
             log = open(server.log_path, "ab")

@@ -119,6 +119,7 @@ static void answers_end_after_a_day_and_go(void)
     world_clear(&w);
 }
 
+#ifdef ZT_FAULTS
 /* Dies before and after the commit: the repetition finds nothing, or the whole of it. */
 static void survives_a_crash(void)
 {
@@ -150,6 +151,7 @@ static void survives_a_crash(void)
         world_clear(&w);
     }
 }
+#endif
 
 int main(void)
 {
