@@ -28,7 +28,7 @@ def has_faults(program):
     import tempfile
     with tempfile.TemporaryDirectory() as folder:
         got = subprocess.run([program, "keys", "create", "x", f"--data={folder}/d"], capture_output=True, timeout=60,
-                             env={**os.environ, "ZOETROPE_CRASH": "store.key_give:1"})
+                             env={**os.environ, "ZOETROPE_CRASH": "store.commit:1"})
     return got.returncode == 137
 
 
