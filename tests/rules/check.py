@@ -134,7 +134,12 @@ def compiles(args):
 
 
 def check_headers():
-    flags = ["-D_XOPEN_SOURCE=700", "-D_DEFAULT_SOURCE", "-Iinclude", "-Ilib", "-Iapp", "-Wall",
+    version = subprocess.run(["tools/fetch-ggml", "--version"], text=True, capture_output=True,
+                             check=True).stdout.strip()
+    ggml = os.path.join(os.environ.get("ZT_DEPS", "build/deps"), f"ggml-{version}")
+    subprocess.run(["tools/fetch-ggml", ggml], check=True)
+    flags = ["-D_XOPEN_SOURCE=700", "-D_DEFAULT_SOURCE", "-Iinclude", "-Ilib", "-Iapp",
+             "-isystem", f"{ggml}/include", "-Wall",
              "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]
     jobs = [(os.path.relpath(path, "include" if path.startswith("include") else path.split("/")[0]),
              ["gcc", "-std=c17", "-xc", *flags, "-"]) for path in sources("lib", "app", "include")

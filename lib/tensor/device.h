@@ -1,0 +1,65 @@
+/*
+ * device.h - where graphs are computed: a device that ggml drives, with the CPU behind it for what
+ * the device cannot do.
+ *
+ * A device belongs to one thread at a time. Nothing here prints; what ggml would say is dropped,
+ * except the reason of an abort of ggml's own, which goes to stderr as the process dies.
+ */
+#ifndef ZT_TENSOR_DEVICE_H
+#define ZT_TENSOR_DEVICE_H
+
+#include "base/auto.h"
+#include "base/error.h"
+
+#include <ggml-backend.h>
+
+struct zt_device;
+
+struct zt_device_options {
+    const char
+        *name;    /* as zt_device_at lists it, case ignored; NULL or "auto": the best there is */
+    int threads;  /* of the CPU; 0: one a core */
+    bool offload; /* weights stay in RAM and are streamed to the device as they are used */
+};
+
+/* What can be asked for, by index; false past the last. Strings live as long as the process. */
+struct zt_device_row {
+    const char *name, *description;
+    size_t free_bytes, total_bytes; /* of its memory; 0 where the driver does not say */
+    bool is_cpu;
+};
+bool zt_device_at(int index, struct zt_device_row *ret);
+
+/*
+ * ZT_E_NOT_FOUND: no such device, msg lists those there are. ZT_E_UNSUPPORTED: this CPU lacks
+ * instructions the program was built with. options may be NULL.
+ */
+enum zt_code zt_device_open(const struct zt_device_options *options, struct zt_device **ret,
+                            struct zt_err *err);
+void zt_device_close(struct zt_device *device); /* NULL is fine */
+ZT_AUTO(struct zt_device, device, zt_device_close)
+
+const char *zt_device_name(const struct zt_device *device);
+int zt_device_threads(const struct zt_device *device);
+
+/* Where weights belong: the device's memory, or the host's with offload or on the CPU. */
+ggml_backend_buffer_type_t zt_device_weights(const struct zt_device *device);
+
+/* Weights may stay where the file is mapped, without a copy. */
+bool zt_device_maps(const struct zt_device *device);
+
+/* Bytes free for weights and graphs now: the device's own, or the host's available memory. */
+size_t zt_device_free_bytes(const struct zt_device *device);
+
+/*
+ * stop is asked during a graph (between operations on the CPU, between graphs elsewhere); true ends
+ * it and zt_graph_run returns ZT_E_CANCELLED. Called on a thread of the device's. NULL: never.
+ */
+typedef bool zt_device_stop_fn(void *user);
+void zt_device_on_stop(struct zt_device *device, zt_device_stop_fn *stop, void *user);
+
+/* For graph.c. */
+ggml_backend_sched_t zt_device_sched(struct zt_device *device);
+bool zt_device_asked_to_stop(struct zt_device *device);
+
+#endif
