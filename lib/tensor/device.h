@@ -58,8 +58,15 @@ size_t zt_device_free_bytes(const struct zt_device *device);
 typedef bool zt_device_stop_fn(void *user);
 void zt_device_on_stop(struct zt_device *device, zt_device_stop_fn *stop, void *user);
 
-/* For graph.c. */
+/*
+ * Gives the working memory of graphs back; the next one allocates anew. To be called when a large
+ * stage is over. No graph may exist.
+ */
+enum zt_code zt_device_trim(struct zt_device *device, struct zt_err *err);
+
+/* For graph.c: what runs graphs, and what measures them (NULL: no memory for it). */
 ggml_backend_sched_t zt_device_sched(struct zt_device *device);
+ggml_backend_sched_t zt_device_ruler(struct zt_device *device);
 bool zt_device_asked_to_stop(struct zt_device *device);
 
 #endif
