@@ -1,0 +1,97 @@
+/*
+ * test_card.c - model cards: defaults, what they change, and what they refuse by name.
+ */
+#include "base/error.h"
+#include "check.h"
+#include "models/wan/card.h"
+
+static void starts_from_the_model_s_own_values(void)
+{
+    struct zt_card card;
+    struct zt_err err = { 0 };
+
+    zt_card_init(&card);
+    CHECK_INT("an empty card", zt_card_parse("{}", 2, "card", &card, &err), ZT_OK);
+    CHECK_INT("steps", card.schedule.steps, 50);
+    CHECK_NEAR("guidance", card.guidance, 5, 0);
+    CHECK_NEAR("shift", card.schedule.shift, 5, 0);
+    CHECK_NEAR("shift at 480p", card.shift_480p, 3, 0);
+    CHECK_INT("update", card.schedule.update, ZT_UPDATE_UNIPC);
+    CHECK_HAS("negative prompt", card.negative, "三条腿");
+    CHECK_INT("no folder, no card", zt_card_read("/nonexistent", &card, &err), ZT_OK);
+    CHECK_STR("nothing said", err.msg, "");
+}
+
+static void describes_a_distilled_model(void)
+{
+    static const char text[] =
+        "{\"name\": \"FastWan\", \"levels\": [1, 0.757, 0.522], \"sampler\": \"renoise\","
+        " \"guidance\": 1, \"negative_prompt\": \"\", \"decoder\": \"tiny\","
+        " \"files\": {\"dit\": \"sub/dit.gguf\", \"tiny\": \"taew2_2.safetensors\"},"
+        " \"max_frames\": 81, \"overlap_frames\": 1, \"max_pixels\": 500000}";
+    struct zt_card card;
+    struct zt_err err = { 0 };
+
+    zt_card_init(&card);
+    CHECK_INT("read", zt_card_parse(text, sizeof(text) - 1, "card", &card, &err), ZT_OK);
+    CHECK_STR("no error", err.msg, "");
+    CHECK_STR("name", card.name, "FastWan");
+    CHECK_INT("steps", card.schedule.steps, 3);
+    CHECK_NEAR("level", card.schedule.levels[1], 0.757, 0);
+    CHECK_NEAR("levels are not shifted unless told", card.schedule.shift, 1, 0);
+    CHECK_NEAR("nor at 480p", card.shift_480p, 1, 0);
+    CHECK_INT("sampler", card.schedule.update, ZT_UPDATE_RENOISE);
+    CHECK_INT("decoder", card.decoder, ZT_DECODER_TINY);
+    CHECK_STR("dit", card.parts[ZT_PART_DIT], "sub/dit.gguf");
+    CHECK_STR("vae", card.parts[ZT_PART_VAE], "");
+    CHECK_INT("frames", card.max_frames, 81);
+    CHECK_INT("overlap", card.overlap_frames, 1);
+    CHECK_INT("pixels", card.max_pixels, 500000);
+}
+
+static const struct {
+    const char *label, *json, *part; /* of the message */
+} refused[] = {
+    { "not JSON", "{", "card" },
+    { "not an object", "[]", "object" },
+    { "twice", "{\"steps\":1,\"steps\":2}", "steps" },
+    { "unknown key", "{\"step\":1}", "step is not a key" },
+    { "steps", "{\"steps\":0}", "steps must be a whole number from 1 to 100" },
+    { "steps, not whole", "{\"steps\":2.5}", "steps must be a whole number" },
+    { "shift", "{\"shift\":\"5\"}", "shift must be a number from 0.1 to 100" },
+    { "sampler", "{\"sampler\":\"dpm\"}", "sampler must be one of unipc, euler, renoise" },
+    { "levels", "{\"levels\":[]}", "levels must be a list" },
+    { "levels, words", "{\"levels\":[\"1\"]}", "levels must be a list of numbers" },
+    { "levels, rising", "{\"levels\":[0.5,0.9]}", "level" },
+    { "levels and steps", "{\"levels\":[1],\"steps\":4}", "in place of steps" },
+    { "grid without levels", "{\"grid\":\"levels\"}", "only with a list" },
+    { "frames", "{\"max_frames\":120}", "one more than a multiple of 4" },
+    { "overlap", "{\"max_frames\":9,\"overlap_frames\":9}", "below max_frames" },
+    { "name", "{\"name\":7}", "name must be a text" },
+    { "part", "{\"files\":{\"unet\":\"x\"}}", "knows dit" },
+    { "absolute", "{\"files\":{\"dit\":\"/etc/passwd\"}}", "within the model's folder" },
+    { "outside", "{\"files\":{\"dit\":\"a/../../b\"}}", "within the model's folder" },
+    { "decoder", "{\"decoder\":\"huge\"}", "decoder must be one of vae, tiny" },
+};
+
+static void refuses_what_it_does_not_know(void)
+{
+    for (size_t i = 0; i < ZT_COUNT(refused); i++) {
+        struct zt_card card;
+        struct zt_err err = { 0 };
+        zt_card_init(&card);
+        CHECK_INT(refused[i].label,
+                  zt_card_parse(refused[i].json, strlen(refused[i].json), "card", &card, &err),
+                  ZT_E_INVALID);
+        CHECK_HAS(refused[i].label, err.msg, refused[i].part);
+        CHECK_HAS(refused[i].label, err.msg, "card");
+    }
+}
+
+int main(void)
+{
+    RUN(starts_from_the_model_s_own_values);
+    RUN(describes_a_distilled_model);
+    RUN(refuses_what_it_does_not_know);
+    return check_done();
+}
