@@ -25,7 +25,7 @@ struct zt_sampler {
     size_t n;
     double sigma[ZT_STEPS_MAX + 1], timestep[ZT_STEPS_MAX];
     int order; /* of the last prediction */
-    /* UniPC: data predictions of the step before and of the one before that; x that it left from. */
+    /* UniPC: data predictions of the last step and the one before; x as the last step left it. */
     float *last, *prev, *from;
 };
 

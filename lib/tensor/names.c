@@ -1,0 +1,119 @@
+/* names.c - one parameter, many names: alias patterns and prefixes. See params.h. */
+#include <string.h>
+
+#include "base/str.h"
+#include "tensor/container.h"
+#include "tensor/params.h"
+
+#define NUMBERS 2
+#define DIGITS  6
+
+struct number {
+    const char *s;
+    size_t n;
+};
+
+/*
+ * Whether `pattern` is the beginning of `name`, '#' standing for a number; the numbers are written
+ * to number[], the rest of the name to *ret_rest.
+ */
+static bool matches(const char *pattern, const char *name, struct number number[NUMBERS],
+                    const char **ret_rest)
+{
+    int found = 0;
+
+    for (; *pattern; pattern++) {
+        if (*pattern != '#') {
+            if (*pattern != *name++)
+                return false;
+            continue;
+        }
+        size_t n = strspn(name, "0123456789");
+        zt_assert(found < NUMBERS);
+        if (n == 0 || n > DIGITS)
+            return false;
+        number[found++] = (struct number){ name, n };
+        name += n;
+    }
+    *ret_rest = name;
+    return true;
+}
+
+/* `pattern` with its '#' filled in, and the rest; after `prefix`. */
+static bool fill(const char *prefix, const char *pattern, const struct number number[NUMBERS],
+                 const char *rest, char *dst, size_t size)
+{
+    size_t n = strlen(prefix), tail = strlen(rest);
+    int used = 0;
+
+    if (n >= size)
+        return false;
+    memcpy(dst, prefix, n);
+    for (; *pattern; pattern++) {
+        const char *s = pattern;
+        size_t add = 1;
+        if (*pattern == '#') {
+            zt_assert(used < NUMBERS);
+            s = number[used].s;
+            add = number[used++].n;
+        }
+        if (size - n <= add)
+            return false;
+        memcpy(dst + n, s, add);
+        n += add;
+    }
+    if (size - n <= tail)
+        return false;
+    memcpy(dst + n, rest, tail + 1);
+    return true;
+}
+
+/* The name as it is, then by each alias, all after `prefix`. */
+static const struct zt_weight *find_with(const struct zt_weights *weights,
+                                         const struct zt_param_alias *alias, const char *prefix,
+                                         const char *name)
+{
+    char other[ZT_WEIGHTS_NAME_MAX + 1];
+    const struct zt_weight *found = NULL;
+    struct number number[NUMBERS] = { { NULL, 0 } };
+    const char *rest;
+
+    if (fill(prefix, "", number, name, other, sizeof(other)))
+        found = zt_weights_find(weights, other);
+    for (; found == NULL && alias && alias->canonical; alias++) {
+        if (matches(alias->canonical, name, number, &rest) &&
+            fill(prefix, alias->other, number, rest, other, sizeof(other)))
+            found = zt_weights_find(weights, other);
+    }
+    return found;
+}
+
+const struct zt_weight *zt_params_find(const struct zt_weights *weights,
+                                       const struct zt_param_names *names, const char *name)
+{
+    const struct zt_param_alias *aliases = names ? names->aliases : NULL;
+    const struct zt_weight *found = find_with(weights, aliases, "", name);
+
+    for (const char *const *p = names ? names->prefixes : NULL; !found && p && *p; p++)
+        found = find_with(weights, aliases, *p, name);
+    return found;
+}
+
+bool zt_params_canonical(const struct zt_param_names *names, const char *name, char *dst,
+                         size_t size)
+{
+    struct number number[NUMBERS];
+    const char *rest;
+
+    for (const char *const *p = names ? names->prefixes : NULL; p && *p; p++) {
+        if (zt_starts_with(name, *p)) {
+            name += strlen(*p);
+            break;
+        }
+    }
+    for (const struct zt_param_alias *a = names ? names->aliases : NULL; a && a->canonical; a++) {
+        if (matches(a->other, name, number, &rest))
+            return fill("", a->canonical, number, rest, dst, size);
+    }
+    return zt_format(dst, size, "%s", name);
+}
