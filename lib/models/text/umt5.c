@@ -1,8 +1,8 @@
 /*
  * umt5.c - the graph of the encoder, its inputs and its output.
  *
- * Each layer has its own table of position biases, unlike T5's; scores are not divided by the root of
- * the head size. The hidden values of the feed-forward part pass f16's range.
+ * Each layer has its own table of position biases, unlike T5's; scores are not divided by the root
+ * of a head's size. The hidden values of the feed-forward part pass f16's range.
  */
 #include "models/text/umt5_inside.h"
 

@@ -39,13 +39,14 @@ static const struct row {
     { "ffn.fc2.weight",          ZT_PARAM_MATRIX, FFN,   DIM,     SLOT(down) },
 };
 
+/* The bias before the rest of its folder, so that names are turned back right too. */
 static const struct zt_param_alias aliases[] = {
     { "token_embedding.weight",    "shared.weight" },
     { "token_embedding.weight",    "encoder.embed_tokens.weight" },
     { "blocks.#.norm1.",           "encoder.block.#.layer.0.layer_norm." },
-    { "blocks.#.attn.",            "encoder.block.#.layer.0.SelfAttention." },
     { "blocks.#.pos_embedding.embedding.weight",
       "encoder.block.#.layer.0.SelfAttention.relative_attention_bias.weight" },
+    { "blocks.#.attn.",            "encoder.block.#.layer.0.SelfAttention." },
     { "blocks.#.norm2.",           "encoder.block.#.layer.1.layer_norm." },
     { "blocks.#.ffn.gate.0.",      "encoder.block.#.layer.1.DenseReluDense.wi_0." },
     { "blocks.#.ffn.fc1.",         "encoder.block.#.layer.1.DenseReluDense.wi_1." },
