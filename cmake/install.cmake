@@ -18,7 +18,7 @@ foreach(module base media prompt engine motion lib)
   list(APPEND parts $<TARGET_OBJECTS:zt_${module}>)
 endforeach()
 set(needs PkgConfig::JANSSON PkgConfig::CRYPTO PkgConfig::AV PkgConfig::WEBP PkgConfig::LCMS
-    Threads::Threads m)
+    PkgConfig::UTF8PROC Threads::Threads m)
 add_library(zoetrope_static STATIC ${parts})
 add_library(zoetrope_shared SHARED ${parts})
 target_link_libraries(zoetrope_shared PRIVATE ${needs})
