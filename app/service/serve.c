@@ -367,8 +367,10 @@ enum zt_code zt_serve(const struct zt_serve_options *options, struct zt_err *err
         rc = open_http(&s, err);
     if (rc == ZT_OK)
         rc = start_loops(&s, err);
-    if (rc == ZT_OK)
+    if (rc == ZT_OK) {
+        zt_supervisor_start(s.supervisor);
         rc = tell_ready(&s, err);
+    }
     if (rc == ZT_OK) {
         zt_supervisor_run(s.supervisor, s.stop);
         ZT_LOG(INFO, "stopping", "pid=%d", (int)getpid());
