@@ -232,6 +232,7 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .compat_status = c->http_status != 0,
         .rules = rules_of(c),
         .prompts = { .explain = zt_explain, .plan_shots = zt_plan_shots },
+        .sizes = { .probe = zt_image_probe, .size_for = zt_size_for, .size_row = zt_size_row },
         .workers = c->workers,
         .uploads = { .max_bytes = c->max_upload_bytes,
                      .key_bytes = c->upload_bytes,
