@@ -232,6 +232,7 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .compat_status = c->http_status != 0,
         .rules = rules_of(c),
         .prompts = { .explain = zt_explain, .plan_shots = zt_plan_shots },
+        .sizes = { .probe = zt_image_probe, .size_for = zt_size_for, .size_row = zt_size_row },
         .workers = c->workers,
         .uploads = { .max_bytes = c->max_upload_bytes,
                      .key_bytes = c->upload_bytes,
@@ -367,8 +368,10 @@ enum zt_code zt_serve(const struct zt_serve_options *options, struct zt_err *err
         rc = open_http(&s, err);
     if (rc == ZT_OK)
         rc = start_loops(&s, err);
-    if (rc == ZT_OK)
+    if (rc == ZT_OK) {
+        zt_supervisor_start(s.supervisor);
         rc = tell_ready(&s, err);
+    }
     if (rc == ZT_OK) {
         zt_supervisor_run(s.supervisor, s.stop);
         ZT_LOG(INFO, "stopping", "pid=%d", (int)getpid());
