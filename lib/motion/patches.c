@@ -31,13 +31,16 @@
 #define KNOWN_WEIGHS 3 /* what is known, beside what was only guessed so far */
 #define SHARE_ONE    1024
 
+typedef float four __attribute__((vector_size(16)));
+
 struct level {
     int width, height, stride; /* stride: pixels in a padded row */
+    four *known;               /* padded; what votes: the colours that never change, and 1 */
     uint8_t *rgbx;             /* padded by a patch, edges repeated; the current filling */
     uint8_t *weigh;            /* [padded][4] of each channel; 0 for the fourth */
     int32_t *cost;
-    int32_t *share; /* of a patch's say, by its cost */
-    int *sources;   /* indices of all sources, for random tries */
+    float *share; /* of a patch's say, by its cost, a whole number; 0 where there is none */
+    int *sources; /* indices of all sources, for random tries */
     int sources_n;
     int16_t *match;  /* [height][width][2] */
     uint8_t *hole;   /* unknown */
@@ -67,13 +70,14 @@ static enum zt_code level_init(struct level *l, int width, int height, struct zt
     size_t around = (size_t)(width + ACROSS) * (size_t)(height + 2 * HALF);
 
     /* Widest members first. */
-    ZT_TRY(zt_try_alloc(2 * around + 4 * n, 4, "inpainting", &l->memory, err));
+    ZT_TRY(zt_try_alloc(6 * around + 4 * n, 4, "inpainting", &l->memory, err));
     l->width = width;
     l->height = height;
     l->stride = width + ACROSS;
-    l->cost = l->memory;
-    l->share = l->cost + n;
-    l->sources = l->share + n;
+    l->known = l->memory;
+    l->cost = (int32_t *)(void *)(l->known + around);
+    l->share = (float *)(void *)(l->cost + n);
+    l->sources = (int *)(void *)(l->share + n);
     l->match = (int16_t *)(void *)(l->sources + n);
     l->rgbx = (uint8_t *)(void *)(l->match + 2 * n);
     l->weigh = l->rgbx + 4 * around;
@@ -182,7 +186,9 @@ static void set_weights(struct level *l)
     for (int y = -HALF; y < l->height + HALF; y++) {
         for (int x = -HALF; x < l->width + HALF + 1; x++) {
             size_t i = at(l, clamp_int(x, 0, l->width - 1), clamp_int(y, 0, l->height - 1));
-            memset(l->weigh + padded(l, x, y), l->hole[i] ? 1 : KNOWN_WEIGHS, 3);
+            size_t p = padded(l, x, y);
+            memset(l->weigh + p, l->hole[i] ? 1 : KNOWN_WEIGHS, 3);
+            l->known[p / 4] = (four){ l->rgbx[p], l->rgbx[p + 1], l->rgbx[p + 2], 1 };
         }
     }
 }
@@ -393,10 +399,13 @@ static void set_shares(void *user, int first, int end)
 
     for (size_t i = at(l, 0, first); i < at(l, 0, end); i++)
         if (l->target[i])
-            l->share[i] = 1 + (int)(SHARE_ONE * expf(-(float)l->cost[i] / usual));
+            l->share[i] = 1 + floorf(SHARE_ONE * expf(-(float)l->cost[i] / usual));
 }
 
-/* Every hole pixel becomes the mean of what the patches over it say, good fits counting more. */
+/*
+ * Every hole pixel becomes the mean of what the patches over it say, good fits counting more. The
+ * sums are whole numbers below 2^24: exact in any order.
+ */
 static void vote(void *user, int first, int end)
 {
     struct level *l = ((const struct finding *)user)->l;
@@ -405,7 +414,7 @@ static void vote(void *user, int first, int end)
         int top = y - HALF > 0 ? y - HALF : 0;
         int bottom = y + HALF < l->height ? y + HALF + 1 : l->height;
         for (int x = 0; x < l->width; x++) {
-            int sum[3] = { 0, 0, 0 }, weight = 0;
+            four sum = { 0 };
             if (!l->hole[at(l, x, y)])
                 continue;
             int left = x - HALF - 1 > 0 ? x - HALF - 1 : 0;
@@ -413,17 +422,12 @@ static void vote(void *user, int first, int end)
             for (int ty = top; ty < bottom; ty++) {
                 for (int tx = left; tx < right; tx++) {
                     size_t t = at(l, tx, ty);
-                    if (!l->target[t])
-                        continue;
-                    const uint8_t *p =
-                        l->rgbx + padded(l, l->match[2 * t] + x - tx, l->match[2 * t + 1] + y - ty);
-                    for (int c = 0; c < 3; c++)
-                        sum[c] += l->share[t] * p[c];
-                    weight += l->share[t];
+                    const int16_t *m = l->match + 2 * t;
+                    sum += l->share[t] * l->known[padded(l, m[0] + x - tx, m[1] + y - ty) / 4];
                 }
             }
-            for (size_t c = 0; c < 3 && weight > 0; c++)
-                l->rgbx[padded(l, x, y) + c] = (uint8_t)((sum[c] + weight / 2) / weight);
+            for (size_t c = 0; c < 3 && sum[3] > 0; c++)
+                l->rgbx[padded(l, x, y) + c] = (uint8_t)(sum[c] / sum[3] + 0.5F);
         }
     }
 }
