@@ -7,6 +7,7 @@ pkg_check_modules(AV REQUIRED IMPORTED_TARGET libavcodec>=59 libavformat>=59 lib
                   libswscale>=6)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp>=1.2 libwebpdemux>=1.2)
 pkg_check_modules(LCMS REQUIRED IMPORTED_TARGET lcms2>=2.12)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc>=2.4)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.85)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.38)
 pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)

@@ -14,11 +14,11 @@ set(config_dir ${CMAKE_INSTALL_FULL_SYSCONFDIR}/zoetrope)
 # The library of the build is one archive a module; whoever installs it wants one in all. The shared
 # one shows what zoetrope.h marks with ZT_API and nothing else.
 set(parts)
-foreach(module base media prompt engine motion lib)
+foreach(module base media prompt engine motion tensor models lib)
   list(APPEND parts $<TARGET_OBJECTS:zt_${module}>)
 endforeach()
 set(needs PkgConfig::JANSSON PkgConfig::CRYPTO PkgConfig::AV PkgConfig::WEBP PkgConfig::LCMS
-    Threads::Threads m)
+    PkgConfig::UTF8PROC zt_ggml Threads::Threads m)
 add_library(zoetrope_static STATIC ${parts})
 add_library(zoetrope_shared SHARED ${parts})
 target_link_libraries(zoetrope_shared PRIVATE ${needs})

@@ -33,6 +33,8 @@ static enum zt_code tell(struct zt_meter *meter, int step, int steps, struct zt_
     if (percent > meter->percent)
         meter->percent = percent;
     meter->told_us = zt_now_mono_us();
+    meter->step = step;
+    meter->steps = steps;
     if (meter->sink->on_progress == NULL)
         return ZT_OK;
     struct zt_progress progress = {
@@ -59,6 +61,15 @@ enum zt_code zt_meter_step(struct zt_meter *meter, int step, int steps, struct z
     if (step < steps && zt_now_mono_us() - meter->told_us < TELL_EVERY_US)
         return ZT_OK;
     return tell(meter, step, steps, err);
+}
+
+bool zt_meter_alive(struct zt_meter *meter)
+{
+    if (meter->cancelled)
+        return false;
+    if (zt_now_mono_us() - meter->told_us < TELL_EVERY_US)
+        return true;
+    return tell(meter, meter->step, meter->steps, NULL) == ZT_OK;
 }
 
 struct work {

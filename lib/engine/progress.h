@@ -12,8 +12,9 @@
 struct zt_meter {
     const struct zt_sink *sink;
     const char *stage;
-    int from, to; /* the stage's share, in percent of the whole */
-    int percent;  /* told last; never goes back */
+    int from, to;    /* the stage's share, in percent of the whole */
+    int percent;     /* told last; never goes back */
+    int step, steps; /* told last */
     int64_t told_us;
     bool cancelled;
 };
@@ -29,6 +30,12 @@ enum zt_code zt_meter_stage(struct zt_meter *meter, const char *stage, int to_pe
  * ZT_E_CANCELLED: the caller wants no more; every later call says so too.
  */
 enum zt_code zt_meter_step(struct zt_meter *meter, int step, int steps, struct zt_err *err);
+
+/*
+ * Tells again what was told last, when that is long enough ago: for callbacks out of something long
+ * that runs on this thread. False: the caller wants no more.
+ */
+bool zt_meter_alive(struct zt_meter *meter);
 
 /*
  * Runs a long piece of work on a thread of its own and tells meanwhile, so that a caller hears of

@@ -25,7 +25,7 @@ struct zt_sampler {
     size_t n;
     double sigma[ZT_STEPS_MAX + 1], timestep[ZT_STEPS_MAX];
     int order; /* of the last prediction */
-    /* UniPC: data predictions of the step before and of the one before that; x that it left from. */
+    /* UniPC: data predictions of the last step and the one before; x as the last step left it. */
     float *last, *prev, *from;
 };
 
@@ -70,7 +70,6 @@ static double level(const struct zt_schedule *schedule, int i)
     return schedule->shift * g / (1 + (schedule->shift - 1) * g);
 }
 
-/* The references keep levels in f32, which UniPC's logarithm of 1 - sigma shows: so do we. */
 static void lay_out(struct zt_sampler *s, const struct zt_schedule *schedule)
 {
     for (int i = 0; i < s->steps; i++) {
@@ -78,7 +77,7 @@ static void lay_out(struct zt_sampler *s, const struct zt_schedule *schedule)
         if (sigma > 1 - BELOW_ONE && s->update == ZT_UPDATE_UNIPC)
             sigma = 1 - BELOW_ONE;
         double t = TRAINED_STEPS * sigma;
-        s->sigma[i] = (double)(float)sigma;
+        s->sigma[i] = sigma;
         s->timestep[i] = schedule->grid == ZT_GRID_LEVELS ? t : floor(t);
     }
     s->sigma[s->steps] = 0;

@@ -20,9 +20,9 @@
 
 /* Where the levels come from, before the shift s' = shift * s / (1 + (shift - 1) * s). */
 enum zt_grid {
-    ZT_GRID_UNIFORM, /* 0.999 * (1 - i / steps): Wan's own code, and diffusers' up to 0.36 at least */
+    ZT_GRID_UNIFORM, /* 0.999 * (1 - i / steps): Wan's own code, and diffusers 0.36 */
     ZT_GRID_ONE,     /* 1 - 0.999 * i / steps: starts at 1 */
-    ZT_GRID_LEVELS, /* the list */
+    ZT_GRID_LEVELS,  /* the list */
     ZT_GRIDS
 };
 

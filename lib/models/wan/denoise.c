@@ -1,0 +1,90 @@
+/*
+ * denoise.c - see denoise.h.
+ */
+#include "models/wan/denoise.h"
+
+#include "base/auto.h"
+#include "base/mem.h"
+#include "models/noise.h"
+#include "models/wan/clip.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct loop {
+    const struct zt_wan_denoise *d;
+    struct zt_sampler *sampler;
+    size_t n, plane; /* of the latent; of one channel of one frame */
+    float *v, *uncond, *noise;
+    float *t; /* a timestep a frame */
+};
+
+/* The frames that are held, put back to what they are. */
+static void hold(const struct loop *l, float *x)
+{
+    const struct zt_dit_size *s = &l->d->size;
+    size_t channels = l->n / ((size_t)s->t * l->plane);
+
+    for (size_t c = 0; c < channels; c++)
+        for (int f = 0; f < s->t; f++) {
+            size_t at = (c * (size_t)s->t + (size_t)f) * l->plane;
+            if (l->d->held[f])
+                memcpy(x + at, l->d->given + at, l->plane * sizeof(float));
+        }
+}
+
+static enum zt_code velocity(const struct loop *l, int step, const float *x, struct zt_err *err)
+{
+    const struct zt_wan_denoise *d = l->d;
+    double t = zt_sampler_timestep(l->sampler, step);
+    char what[64];
+
+    for (int f = 0; f < d->size.t; f++)
+        l->t[f] = d->held[f] ? 0 : (float)t;
+    ZT_TRY(zt_dit_forward(d->dit, d->cond, d->size, x, l->t, l->v, err));
+    if (d->uncond != NULL) {
+        ZT_TRY(zt_dit_forward(d->dit, d->uncond, d->size, x, l->t, l->uncond, err));
+        for (size_t i = 0; i < l->n; i++)
+            l->v[i] = l->uncond[i] + (float)d->guidance * (l->v[i] - l->uncond[i]);
+    }
+    snprintf(what, sizeof(what), "step %d of %d", step + 1, zt_sampler_steps(l->sampler));
+    return zt_clip_numbers(l->v, l->n, what, err);
+}
+
+static enum zt_code run(const struct loop *l, float *x, struct zt_err *err)
+{
+    const struct zt_wan_denoise *d = l->d;
+    int steps = zt_sampler_steps(l->sampler);
+
+    hold(l, x);
+    for (int i = 0; i < steps; i++) {
+        ZT_TRY(velocity(l, i, x, err));
+        if (zt_sampler_wants_noise(l->sampler))
+            zt_noise_fill(d->seed, d->stream + 1 + (uint64_t)i, 0, l->n, l->noise);
+        zt_sampler_step(l->sampler, l->v, l->noise, x);
+        hold(l, x);
+        if (d->on_step != NULL && d->on_step(d->user, i + 1, steps, x))
+            return zt_fail(err, ZT_E_CANCELLED, "denoising was stopped");
+    }
+    return ZT_OK;
+}
+
+enum zt_code zt_wan_denoise(const struct zt_wan_denoise *d, float *x, struct zt_err *err)
+{
+    size_t channels = (size_t)zt_dit_config(d->dit)->channels;
+    struct loop l = { .d = d, .plane = (size_t)d->size.h * (size_t)d->size.w };
+    zt_auto(sampler) struct zt_sampler *sampler = NULL;
+    void *mem = NULL;
+    bool noise = d->schedule->update == ZT_UPDATE_RENOISE;
+
+    l.n = channels * (size_t)d->size.t * l.plane;
+    ZT_TRY(zt_sampler_new(d->schedule, l.n, &sampler, err));
+    ZT_TRY(zt_try_alloc((2 + noise) * l.n + (size_t)d->size.t, sizeof(float), "a step", &mem, err));
+    zt_auto_free float *values = mem;
+    l.sampler = sampler;
+    l.v = values;
+    l.uncond = values + l.n;
+    l.t = values + 2 * l.n;
+    l.noise = noise ? l.t + d->size.t : NULL;
+    return run(&l, x, err);
+}

@@ -1,0 +1,36 @@
+/*
+ * denoise.h - from noise to a latent: the sampler's loop around the DiT, with guidance and with frames
+ * that are given. specs/wan.md 6.1, 7, 8.
+ */
+#ifndef ZT_MODELS_WAN_DENOISE_H
+#define ZT_MODELS_WAN_DENOISE_H
+
+#include "models/sampler.h"
+#include "models/wan/dit.h"
+
+/* After step `done` of `steps`: x is the sample at the next level. True stops. */
+typedef bool zt_wan_step_fn(void *user, int done, int steps, const float *x);
+
+struct zt_wan_denoise {
+    struct zt_dit *dit;
+    const struct zt_dit_prompt *cond;
+    const struct zt_dit_prompt *uncond; /* NULL: one pass a step, without guidance */
+    double guidance;                    /* v = uncond + guidance * (cond - uncond) */
+    const struct zt_schedule *schedule;
+    struct zt_dit_size size;
+    const float *given;    /* [channels][t][h][w]: the frames that are held; others are not read */
+    const bool *held;      /* [t]: such a frame is always clean and has timestep 0 */
+    uint64_t seed, stream; /* of the fresh noise some samplers add: streams stream + 1 + step */
+    zt_wan_step_fn *on_step; /* may be NULL */
+    void *user;
+};
+
+/*
+ * x  [channels][t][h][w]: noise at the start, the latent at the end
+ *   ZT_E_CORRUPT    the model gave values that are no numbers; msg has step and count
+ *   ZT_E_CANCELLED  on_step or the device's stop function said so
+ *   ZT_E_INVALID, ZT_E_NOMEM
+ */
+enum zt_code zt_wan_denoise(const struct zt_wan_denoise *d, float *x, struct zt_err *err);
+
+#endif

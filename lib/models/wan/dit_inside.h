@@ -1,0 +1,85 @@
+/*
+ * dit_inside.h - what the files of the DiT share: its tensors, the requirement table that fills
+ * them and the builders of its graphs.
+ */
+#ifndef ZT_MODELS_WAN_DIT_INSIDE_H
+#define ZT_MODELS_WAN_DIT_INSIDE_H
+
+#include "models/wan/dit.h"
+#include "tensor/device.h"
+#include "tensor/graph.h"
+
+#define ZT_DIT_FREQ_DIM   256
+#define ZT_DIT_EPS        1e-6f
+#define ZT_DIT_LAYERS_MAX 128
+
+struct zt_dit_linear {
+    struct ggml_tensor *w, *b;
+};
+
+struct zt_dit_attention {
+    struct zt_dit_linear q, k, v, o;
+    struct ggml_tensor *norm_q, *norm_k;
+};
+
+struct zt_dit_block {
+    struct ggml_tensor *modulation; /* [dim, 6] */
+    struct zt_dit_attention self, cross;
+    struct zt_dit_linear norm3, up, down;
+};
+
+struct zt_dit_tensors {
+    struct zt_dit_linear patch, text_in, text_out, time_in, time_out, time_proj, head;
+    struct ggml_tensor *head_modulation; /* [dim, 2] */
+    struct zt_dit_block blocks[ZT_DIT_LAYERS_MAX];
+};
+
+/* The same rows as zt_dit_params, with slots in `tensors`. */
+size_t zt_dit_params_into(const struct zt_dit_config *config, struct zt_dit_tensors *tensors,
+                          struct zt_arena *arena, struct zt_param **ret);
+
+/*
+ * A model of these shapes with matrices of `type` and no data: for measuring, and for benchmarks,
+ * which allocate *ret_ctx and fill it. The caller frees *ret_ctx and *ret with ggml_free and free.
+ */
+enum zt_code zt_dit_describe(const struct zt_dit_config *config, enum ggml_type type,
+                             struct zt_device *device, struct ggml_context **ret_ctx,
+                             struct zt_dit **ret, struct zt_err *err);
+
+struct zt_dit {
+    struct zt_dit_config config;
+    struct zt_device *device;
+    struct zt_params *params;
+    enum ggml_type kv_type; /* of attention's keys and values */
+    int chunk_tokens;       /* about so many pass through the FFN at once */
+    struct zt_dit_tensors tensors;
+};
+
+struct zt_dit_prompt {
+    struct ggml_context *ctx;
+    ggml_backend_buffer_t buffer;
+    struct ggml_tensor *k[ZT_DIT_LAYERS_MAX], *v[ZT_DIT_LAYERS_MAX]; /* [head dim, 512, heads] */
+};
+
+/* The inputs of a forward pass, as tensors of its graph. */
+struct zt_dit_inputs {
+    struct ggml_tensor *patches;    /* [4 * channels, tokens of a frame, t] */
+    struct ggml_tensor *sinusoids;  /* [256, distinct timesteps] */
+    struct ggml_tensor *frame_time; /* [t], i32: each frame's column of sinusoids */
+    struct ggml_tensor *ones6;      /* [1, 6]: 0 1 0 0 1 0, what a scale is added to */
+    struct ggml_tensor *ones2;      /* [1, 2]: 0 1 */
+    struct ggml_tensor *place[3];   /* [tokens], i32: frame, row and column of each */
+};
+
+/* [4 * channels, tokens], each token's values in the order (dy, dx, channel). */
+struct ggml_tensor *zt_dit_build(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                                 struct ggml_context *ctx, const struct zt_dit_inputs *in,
+                                 struct zt_dit_size size);
+int zt_dit_build_nodes(const struct zt_dit *dit, struct zt_dit_size size);
+
+/* Adds the copies into prompt's tensors; text is [text_dim, rows], its last row repeated to 512. */
+void zt_dit_build_prompt(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                         struct zt_graph *graph, struct ggml_tensor *text);
+int zt_dit_build_prompt_nodes(const struct zt_dit *dit);
+
+#endif

@@ -1,0 +1,489 @@
+/*
+ * The DiT against diffusers' WanTransformer3DModel: a tiny model with the code paths of
+ * Wan2.2-TI2V-5B (tools/reference), its weights as they are and brought to other types, names and
+ * files. Weights are exact in F16 and BF16, so one reference serves all types.
+ */
+#include "check.h"
+#include "model_files.h"
+
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/file.h"
+#include "models/wan/dit_inside.h"
+#include "tensor/weights.h"
+
+#include <ggml-backend.h>
+#include <math.h>
+
+#define CHANNELS 48
+#define FRAMES   3
+#define VALUES   (CHANNELS * FRAMES * 4 * 6)
+
+static const struct zt_dit_size size = { FRAMES, 4, 6 };
+/* Threads of ggml's wait by spinning, which small graphs on a busy machine pay dearly. */
+static const struct zt_device_options alone = { .threads = 1 };
+static struct zt_err err;
+static char folder[64] = "/tmp/zt-dit-XXXXXX";
+static struct zt_weights *model_file, *reference;
+static struct zt_device *device;
+
+static const char *in_folder(const char *name)
+{
+    static char path[128];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+static bool ok(enum zt_code rc)
+{
+    if (rc != ZT_OK)
+        printf("%s: %s (%s)\n", zt_code_name(rc), err.msg, err.detail);
+    return rc == ZT_OK;
+}
+
+/* A tensor of the reference in f32; the caller frees it. */
+static float *recorded(const char *name, int *ret_rows)
+{
+    const struct zt_weight *w = zt_weights_find(reference, name);
+
+    if (w == NULL) {
+        printf("no fixture %s\n", name);
+        exit(1);
+    }
+    float *values = malloc((size_t)w->elements * sizeof(float));
+    if (!ok(zt_weight_to_f32(w, 0, w->elements, values, &err)))
+        exit(1);
+    if (ret_rows)
+        *ret_rows = (int)w->ne[1];
+    return values;
+}
+
+static double relative(const float *got, const float *want, size_t n)
+{
+    double diff = 0, all = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        diff += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+        all += (double)want[i] * want[i];
+    }
+    return sqrt(diff / all);
+}
+
+/* The model's tensors, matrices in `type`, under their original names after `prefix`. */
+static struct file_tensors model_as(enum ggml_type type, const char *prefix)
+{
+    struct file_tensors list = { 0 };
+    struct zt_arena arena = { 0 };
+    struct zt_dit_config config;
+    struct zt_param *params;
+
+    if (!ok(zt_dit_config_read(model_file, 0, &config, &err)))
+        exit(1);
+    size_t n = zt_dit_params(&config, &arena, &params);
+    for (size_t i = 0; i < n; i++) {
+        const struct zt_weight *w = zt_params_find(model_file, &zt_dit_names, params[i].name);
+        float *values = malloc((size_t)w->elements * sizeof(float));
+        char name[128];
+        snprintf(name, sizeof(name), "%s%s", prefix, params[i].name);
+        if (!ok(zt_weight_to_f32(w, 0, w->elements, values, &err)))
+            exit(1);
+        bool matrix = params[i].kind == ZT_PARAM_MATRIX;
+        file_tensors_add(&list, name, matrix ? type : GGML_TYPE_F32, w->n_dims, w->ne, values);
+        free(values);
+    }
+    zt_arena_clear(&arena);
+    return list;
+}
+
+struct model {
+    struct zt_weights *weights;
+    struct zt_dit *dit;
+    struct zt_dit_prompt *prompt, *other; /* of "text" and "text_b" */
+};
+
+static void model_close(struct model *m)
+{
+    zt_dit_prompt_free(m->prompt);
+    zt_dit_prompt_free(m->other);
+    zt_dit_close(m->dit);
+    zt_weights_close(m->weights);
+}
+
+static struct model model_open(const char *path, struct zt_device *on)
+{
+    struct model m = { 0 };
+    int rows, other_rows;
+    float *text = recorded("text", &rows), *other = recorded("text_b", &other_rows);
+
+    if (!ok(zt_weights_open(path, &m.weights, &err)) ||
+        !ok(zt_dit_open(m.weights, 0, on, NULL, NULL, &m.dit, &err)) ||
+        !ok(zt_dit_prompt_new(m.dit, text, rows, &m.prompt, &err)) ||
+        !ok(zt_dit_prompt_new(m.dit, other, other_rows, &m.other, &err)))
+        exit(1);
+    free(text);
+    free(other);
+    return m;
+}
+
+static const struct {
+    const char *name;
+    float t[FRAMES];
+    bool other_text;
+} cases[] = {
+    { "first.t999", { 0, 999, 999 }, false }, { "plain.t999", { 999, 999, 999 }, false },
+    { "first.t500", { 0, 500, 500 }, false }, { "plain.t500", { 500, 500, 500 }, false },
+    { "first.t92", { 0, 92, 92 }, false },    { "plain.t92", { 92, 92, 92 }, false },
+    { "both.t500", { 0, 500, 0 }, false },    { "first.t500.text_b", { 0, 500, 500 }, true },
+};
+
+static bool forward(const struct model *m, size_t i, float v[VALUES])
+{
+    float *x = recorded("x", NULL);
+    enum zt_code rc = zt_dit_forward(m->dit, cases[i].other_text ? m->other : m->prompt, size, x,
+                                     cases[i].t, v, &err);
+
+    free(x);
+    return ok(rc);
+}
+
+/* The largest error over all cases. */
+static double worst(const struct model *m, const char *label, double limit)
+{
+    static float v[VALUES];
+    double most = 0;
+
+    for (size_t i = 0; i < ZT_COUNT(cases); i++) {
+        float *want = recorded(cases[i].name, NULL);
+        CHECK(cases[i].name, forward(m, i, v));
+        double error = relative(v, want, VALUES);
+        CHECK_BELOW(cases[i].name, error, limit);
+        most = error > most ? error : most;
+        free(want);
+    }
+    printf("%-10s worst relative error %.3g\n", label, most);
+    return most;
+}
+
+/* F32 within what another order of sums costs; the others within their types' rounding. */
+static void equals_the_reference(void)
+{
+    static const struct {
+        const char *label;
+        enum ggml_type type;
+        double limit;
+    } rows[] = {
+        { "f32", GGML_TYPE_F32, 1e-4 },
+        { "f16", GGML_TYPE_F16, 2e-3 },
+        { "bf16", GGML_TYPE_BF16, 1.5e-2 },
+        { "q8_0", GGML_TYPE_Q8_0, 3e-2 },
+    };
+
+    for (size_t i = 0; i < ZT_COUNT(rows); i++) {
+        struct file_tensors list = model_as(rows[i].type, "");
+        write_gguf(in_folder("model.gguf"), "wan", &list);
+        struct model m = model_open(in_folder("model.gguf"), device);
+        CHECK_STR("name", zt_dit_config(m.dit)->name, "Wan");
+        CHECK_INT("heads", zt_dit_config(m.dit)->heads, 2);
+        worst(&m, rows[i].label, rows[i].limit);
+        model_close(&m);
+        file_tensors_clear(&list);
+    }
+}
+
+/* The same numbers under other names, in other files: the same bytes come out. */
+static void reads_every_layout(void)
+{
+    static float want[VALUES], got[VALUES];
+    struct model published = model_open(ZT_FIXTURES "/wan/transformer", device);
+    struct file_tensors plain = model_as(GGML_TYPE_BF16, "");
+    struct file_tensors comfy = model_as(GGML_TYPE_BF16, "model.diffusion_model.");
+
+    worst(&published, "published", 1.5e-2);
+    CHECK("published", forward(&published, 0, want));
+    write_safetensors(in_folder("original.safetensors"), &plain);
+    write_safetensors(in_folder("comfy.safetensors"), &comfy);
+    write_gguf(in_folder("original.gguf"), "wan", &plain);
+    CHECK_INT("dimensions", plain.at[0].n_dims, 5); /* of the patch embedding */
+    static const char *const files[] = { "original.safetensors", "comfy.safetensors",
+                                         "original.gguf" };
+    for (size_t i = 0; i < ZT_COUNT(files); i++) {
+        struct model m = model_open(in_folder(files[i]), device);
+        CHECK(files[i], forward(&m, 0, got) && memcmp(got, want, sizeof(want)) == 0);
+        model_close(&m);
+    }
+    file_tensors_clear(&plain);
+    file_tensors_clear(&comfy);
+    model_close(&published);
+}
+
+static struct model open_f32(struct zt_device *on)
+{
+    struct file_tensors list = model_as(GGML_TYPE_F32, "");
+
+    write_safetensors(in_folder("f32.safetensors"), &list);
+    file_tensors_clear(&list);
+    return model_open(in_folder("f32.safetensors"), on);
+}
+
+/* Nothing of an earlier pass is read: NaN in all of the working memory changes no byte. */
+static void depends_on_its_inputs_alone(void)
+{
+    static float want[VALUES], got[VALUES], bad[VALUES];
+    struct model m = open_f32(device);
+
+    CHECK("first", forward(&m, 0, want));
+    for (size_t i = 0; i < VALUES; i++)
+        bad[i] = NAN;
+    CHECK("poison", ok(zt_dit_forward(m.dit, m.prompt, size, bad, cases[0].t, got, &err)));
+    CHECK("poisoned", isnan(got[0]) && isnan(got[VALUES - 1]));
+    CHECK("again", forward(&m, 0, got) && memcmp(got, want, sizeof(want)) == 0);
+    model_close(&m);
+}
+
+static void depends_on_no_thread_count(void)
+{
+    static const enum ggml_type types[] = { GGML_TYPE_F32, GGML_TYPE_BF16, GGML_TYPE_Q8_0 };
+    static float want[VALUES], got[VALUES];
+    struct zt_device_options one = { .threads = 1 }, two = { .threads = 2 };
+    struct zt_device *devices[2];
+
+    CHECK("one", ok(zt_device_open(&one, &devices[0], &err)));
+    CHECK("two", ok(zt_device_open(&two, &devices[1], &err)));
+    for (size_t i = 0; i < ZT_COUNT(types); i++) {
+        struct file_tensors list = model_as(types[i], "");
+        write_gguf(in_folder("model.gguf"), "wan", &list);
+        for (int d = 0; d < 2; d++) {
+            struct model m = model_open(in_folder("model.gguf"), devices[d]);
+            CHECK("forward", forward(&m, 0, d == 0 ? want : got));
+            model_close(&m);
+        }
+        CHECK(ggml_type_name(types[i]), memcmp(got, want, sizeof(want)) == 0);
+        file_tensors_clear(&list);
+    }
+    zt_device_close(devices[0]);
+    zt_device_close(devices[1]);
+}
+
+static void a_chunked_ffn_is_the_same(void)
+{
+    static float want[VALUES], got[VALUES];
+    struct model m = open_f32(device);
+
+    CHECK("whole", forward(&m, 0, want));
+    for (int tokens = 1; tokens <= 13; tokens += 6) { /* a frame has 6 */
+        m.dit->chunk_tokens = tokens;
+        CHECK("in chunks", forward(&m, 0, got));
+        CHECK_BELOW("in chunks", relative(got, want, VALUES), 1e-6);
+    }
+    model_close(&m);
+}
+
+static bool stop_now(void *user)
+{
+    (void)user;
+    return true;
+}
+
+static void stops_when_asked(void)
+{
+    static float want[VALUES], got[VALUES];
+    struct model m = open_f32(device);
+
+    CHECK("before", forward(&m, 0, want));
+    memset(got, 0, sizeof(got));
+    float *x = recorded("x", NULL);
+    zt_device_on_stop(device, stop_now, NULL);
+    CHECK_INT("stopped", zt_dit_forward(m.dit, m.prompt, size, x, cases[0].t, got, &err),
+              ZT_E_CANCELLED);
+    CHECK("untouched", got[0] == 0 && got[VALUES - 1] == 0);
+    zt_device_on_stop(device, NULL, NULL);
+    CHECK("after", forward(&m, 0, got) && memcmp(got, want, sizeof(want)) == 0);
+    free(x);
+    model_close(&m);
+}
+
+static void refuses_what_it_cannot_compute(void)
+{
+    static const struct {
+        const char *label;
+        struct zt_dit_size size;
+        float t;
+        enum zt_code code;
+        const char *part;
+    } rows[] = {
+        { "odd height", { 1, 3, 4 }, 1, ZT_E_INVALID, "1 frames of 4 x 3" },
+        { "no frames", { 0, 4, 4 }, 1, ZT_E_INVALID, "0 frames" },
+        { "too wide", { 1, 4, 4096 }, 1, ZT_E_INVALID, "2048" },
+        { "too many", { 1024, 2048, 2048 }, 1, ZT_E_LIMIT, "tokens" },
+        { "before", { 1, 2, 2 }, -1, ZT_E_INVALID, "timestep" },
+        { "after", { 1, 2, 2 }, 1001, ZT_E_INVALID, "1001" },
+        { "no number", { 1, 2, 2 }, NAN, ZT_E_INVALID, "nan" },
+    };
+    static float v[VALUES];
+    struct model m = open_f32(device);
+    struct zt_dit_prompt *prompt = NULL;
+
+    for (size_t i = 0; i < ZT_COUNT(rows); i++) {
+        err.msg[0] = '\0';
+        CHECK_INT(rows[i].label,
+                  zt_dit_forward(m.dit, m.prompt, rows[i].size, v, &rows[i].t, v, &err),
+                  rows[i].code);
+        CHECK_HAS(rows[i].label, err.msg, rows[i].part);
+    }
+    CHECK_INT("no rows", zt_dit_prompt_new(m.dit, v, 0, &prompt, &err), ZT_E_INVALID);
+    CHECK_INT("513 rows", zt_dit_prompt_new(m.dit, v, 513, &prompt, &err), ZT_E_INVALID);
+    CHECK_HAS("513 rows", err.msg, "1 to 512 rows, not 513");
+    model_close(&m);
+}
+
+/* Only as many rows as a prompt can have, none of them zero. */
+static void takes_a_full_prompt(void)
+{
+    static float a[VALUES], b[VALUES];
+    struct model m = open_f32(device);
+    struct zt_dit_prompt *full = NULL;
+    int rows;
+    float *text = recorded("text", &rows), *x = recorded("x", NULL);
+    size_t dim = (size_t)zt_dit_config(m.dit)->text_dim;
+    float *all = calloc(512 * dim, sizeof(float));
+
+    memcpy(all, text, (size_t)rows * dim * sizeof(float));
+    CHECK("full", ok(zt_dit_prompt_new(m.dit, all, 512, &full, &err)));
+    CHECK("short", ok(zt_dit_forward(m.dit, m.prompt, size, x, cases[0].t, a, &err)));
+    CHECK("full", ok(zt_dit_forward(m.dit, full, size, x, cases[0].t, b, &err)));
+    CHECK("zero rows are what follows a prompt", memcmp(a, b, sizeof(a)) == 0);
+    zt_dit_prompt_free(full);
+    free(all);
+    free(text);
+    free(x);
+    model_close(&m);
+}
+
+/* What a file with these changes is refused with. */
+static enum zt_code check_changed(struct file_tensors *list)
+{
+    struct zt_weights *weights = NULL;
+    struct zt_dit *dit = NULL;
+
+    err = (struct zt_err){ 0 };
+    write_safetensors(in_folder("changed.safetensors"), list);
+    if (!ok(zt_weights_open(in_folder("changed.safetensors"), &weights, &err)))
+        exit(1);
+    enum zt_code rc = zt_dit_check(weights, 0, &err);
+    CHECK_INT("open says the same", zt_dit_open(weights, 0, device, NULL, NULL, &dit, &err), rc);
+    zt_dit_close(dit);
+    zt_weights_close(weights);
+    return rc;
+}
+
+static void names_what_is_wrong_with_a_file(void)
+{
+    struct file_tensors list = model_as(GGML_TYPE_F32, "");
+
+    CHECK_INT("whole", check_changed(&list), ZT_OK);
+    struct file_tensor *t = file_tensors_find(&list, "blocks.1.cross_attn.norm_k.weight");
+    strcpy(t->name, "blocks.1.cross_attn.norm_q.else");
+    t = file_tensors_find(&list, "blocks.0.ffn.2.weight");
+    int64_t swap = t->ne[0];
+    t->ne[0] = t->ne[1];
+    t->ne[1] = swap;
+    CHECK_INT("missing", check_changed(&list), ZT_E_CORRUPT);
+    CHECK_HAS("missing", err.msg, "blocks.1.cross_attn.norm_k.weight");
+    CHECK_HAS("transposed", err.msg, "blocks.0.ffn.2.weight");
+    strcpy(file_tensors_find(&list, "patch_embedding.bias")->name, "patch");
+    CHECK_INT("another model", check_changed(&list), ZT_E_CORRUPT);
+    CHECK_HAS("another model", err.msg, "patch_embedding.bias");
+    file_tensors_clear(&list);
+}
+
+/* As much of a published model as tells it apart. */
+static void names_the_model_that_it_is_not(void)
+{
+    static const struct {
+        const char *name;
+        int in, out, dim;
+        const char *image;
+    } rows[] = {
+        { "Wan2.2-I2V-A14B", 36, 16, 5120, NULL },
+        { "Wan2.1-I2V-14B", 36, 16, 5120, "img_emb.proj.0.weight" },
+        { "Wan2.1-T2V-14B", 16, 16, 5120, NULL },
+        { "Wan2.1-T2V-1.3B", 16, 16, 1536, NULL },
+        { "takes 20 channels and gives 16", 20, 16, 256, NULL },
+    };
+    float *zeros = calloc(36 * 5120 * 4, sizeof(float));
+
+    for (size_t i = 0; i < ZT_COUNT(rows); i++) {
+        struct file_tensors list = { 0 };
+        int64_t dim = rows[i].dim, out = 4 * rows[i].out;
+        file_tensors_add(&list, "patch_embedding.weight", GGML_TYPE_F32, 5,
+                         (int64_t[]){ 2, 2, 1, rows[i].in, dim }, zeros);
+        file_tensors_add(&list, "patch_embedding.bias", GGML_TYPE_F32, 1, &dim, zeros);
+        file_tensors_add(&list, "head.head.bias", GGML_TYPE_F32, 1, &out, zeros);
+        file_tensors_add(&list, "blocks.0.ffn.0.bias", GGML_TYPE_F32, 1, &dim, zeros);
+        file_tensors_add(&list, "text_embedding.0.weight", GGML_TYPE_F32, 2, (int64_t[]){ 16, dim },
+                         zeros);
+        if (rows[i].image)
+            file_tensors_add(&list, rows[i].image, GGML_TYPE_F32, 1, &dim, zeros);
+        CHECK_INT(rows[i].name, check_changed(&list), ZT_E_UNSUPPORTED);
+        CHECK_HAS(rows[i].name, err.msg, rows[i].name);
+        CHECK_HAS(rows[i].name, err.msg, "Wan2.2-TI2V-5B");
+        file_tensors_clear(&list);
+    }
+    free(zeros);
+}
+
+/* The estimate needs no weights, and is what a pass then takes. */
+static void knows_its_memory_beforehand(void)
+{
+    static const struct zt_dit_size large = { 2, 40, 40 };
+    static const struct zt_dit_config full = { 30, 3072, 24, 14336, 48, 4096, "Wan2.2-TI2V-5B" };
+    static const struct zt_dit_size sizes[] = { { 31, 30, 52 }, { 31, 44, 80 }, { 31, 68, 120 } };
+    struct zt_device *own = NULL;
+    size_t bytes = 0;
+
+    CHECK("device", ok(zt_device_open(&alone, &own, &err)));
+    struct model m = open_f32(own);
+    float *x = calloc(CHANNELS * 2 * 40 * 40, sizeof(float)); /* far larger than a prompt's graph */
+    CHECK("measured",
+          ok(zt_dit_working_bytes(zt_dit_config(m.dit), GGML_TYPE_F32, own, large, &bytes, &err)));
+    CHECK("forward", ok(zt_dit_forward(m.dit, m.prompt, large, x, cases[0].t, x, &err)));
+    ggml_backend_sched_t sched = zt_device_sched(own);
+    size_t had =
+        ggml_backend_sched_get_buffer_size(sched, ggml_backend_sched_get_backend(sched, 0));
+    CHECK_NEAR("as it is", (double)bytes / (double)had, 1, 0.02);
+    free(x);
+    model_close(&m);
+    for (size_t i = 0; i < ZT_COUNT(sizes); i++) {
+        CHECK("5B", ok(zt_dit_working_bytes(&full, GGML_TYPE_BF16, own, sizes[i], &bytes, &err)));
+        printf("5B, %d x %d x %d: %.0f MiB of working memory\n", sizes[i].t, sizes[i].h, sizes[i].w,
+               (double)bytes / 1048576);
+        if (i == 0)
+            CHECK_BELOW("480p, 121 frames", (double)bytes, 1.25e9);
+    }
+    zt_device_close(own);
+}
+
+int main(void)
+{
+    if (mkdtemp(folder) == NULL || !ok(zt_device_open(&alone, &device, &err)) ||
+        !ok(zt_weights_open(ZT_FIXTURES "/wan/transformer", &model_file, &err)) ||
+        !ok(zt_weights_open(ZT_FIXTURES "/wan/ref/dit.safetensors", &reference, &err)))
+        return 1;
+    RUN(equals_the_reference);
+    RUN(reads_every_layout);
+    RUN(depends_on_its_inputs_alone);
+    RUN(depends_on_no_thread_count);
+    RUN(a_chunked_ffn_is_the_same);
+    RUN(stops_when_asked);
+    RUN(refuses_what_it_cannot_compute);
+    RUN(takes_a_full_prompt);
+    RUN(names_what_is_wrong_with_a_file);
+    RUN(names_the_model_that_it_is_not);
+    RUN(knows_its_memory_beforehand);
+    zt_weights_close(reference);
+    zt_weights_close(model_file);
+    zt_device_close(device);
+    zt_remove_tree(folder, NULL);
+    return check_done();
+}
