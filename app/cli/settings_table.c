@@ -42,6 +42,10 @@ const struct zt_setting zt_settings_table[] = {
       .help = "certificate chain (PEM): serve HTTPS; read anew when the file changes" },
     { .name = "tls-key", .kind = ZT_KIND_TEXT, .at = AT(tls_key), .fallback = "", .value = "FILE",
       .commands = ZT_FOR_SERVE, .help = "the private key of --tls-cert (PEM)" },
+    { .name = "allow-plain-http", .kind = ZT_KIND_BOOL, .at = AT(allow_plain_http),
+      .fallback = "false", .commands = ZT_FOR_SERVE,
+      .help = "serve HTTP without TLS on an address that other machines reach: keys can be read on "
+              "the way" },
     { .name = "trusted-proxies", .kind = ZT_KIND_TEXT, .at = AT(trusted_proxies), .fallback = "",
       .value = "CIDR,...", .commands = ZT_FOR_SERVE,
       .help = "reverse proxies whose X-Forwarded-For, -Proto and Forwarded headers are believed" },

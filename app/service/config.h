@@ -46,6 +46,7 @@ struct zt_config {
     int log_format; /* enum zt_log_format */
     bool access_log;
     const char *tls_cert, *tls_key; /* "" : plain HTTP */
+    bool allow_plain_http;          /* also where other machines can read along */
     const char *trusted_proxies;    /* CIDRs, separated by commas */
     const char *metrics_token;      /* "" : /metrics is for this machine alone */
     int64_t reserve_bytes;

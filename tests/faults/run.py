@@ -21,6 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "crash"))
 
+from proxy import a_half_open_proxy_loses_and_doubles_nothing  # noqa: E402
 from world import DATA_URI, MODEL, Checks, Outside, World  # noqa: E402
 
 MANY = 10000
@@ -369,7 +370,7 @@ def the_servers_calls_fail(w):
 
 STORIES = [ten_thousand_tasks_wait_at_a_start, finished_tasks_cost_nothing, stalling_clients_delay_nobody,
            another_process_holds_the_database, a_worker_waits_for_a_held_database,
-           a_worker_dies_while_the_database_is_held, the_database_is_deleted_while_open, hosts_swallow_what_they_are_sent,
+           a_half_open_proxy_loses_and_doubles_nothing, a_worker_dies_while_the_database_is_held, the_database_is_deleted_while_open, hosts_swallow_what_they_are_sent,
            a_workers_calls_fail, the_servers_calls_fail]
 
 
