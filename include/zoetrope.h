@@ -135,8 +135,12 @@ ZT_API enum zt_code zt_frame_save_jpeg(const struct zt_frame *frame, const char 
 struct zt_engine;
 
 struct zt_engine_options {
-    const char *model_path; /* weights; NULL for an engine without any */
+    const char *model_path; /* the folder with the weights; NULL for an engine without any */
     int threads;            /* 0: one a core */
+    const char *device;     /* by name (zt_device_info); NULL or "auto": the best there is */
+    bool offload;           /* weights stay in RAM and are streamed to the device */
+    int steps;              /* of a diffusion model; 0: what its model card says */
+    const char *noise_path; /* starting noise from a weight file, for comparisons; or NULL */
 };
 
 enum zt_resolution { ZT_480P, ZT_720P, ZT_1080P };
@@ -150,6 +154,11 @@ struct zt_request {
     int duration_s; /* 2 ... 12 */
     bool camera_fixed;
     int64_t seed; /* 0 ... 2147483647: drawn by the caller where it was left open */
+    /*
+     * A folder of this request's own, or NULL: what took long is kept there, and a generation that
+     * was cut short goes on from it. Made when needed; the caller removes it.
+     */
+    const char *scratch_path;
 };
 
 /* What a request will give: decided before any work, so that it can be told at once. */
@@ -158,6 +167,7 @@ struct zt_plan {
     int frames; /* 24 * duration_s + 1 */
     int fps;    /* 24 */
     enum zt_pixels pixels;
+    int64_t memory_bytes; /* what the engine will take at most; 0: little */
 };
 
 /*
@@ -176,6 +186,7 @@ struct zt_progress {
     const char *stage; /* static: "depth", "render", "denoise", ... */
     int step, steps;   /* within the stage */
     int percent;       /* 0 ... 100 over the whole generation, never going back */
+    unsigned beat;     /* changes with every piece of work done, however small */
 };
 
 /* A frame is ready; its memory lives until the call returns. Non-zero stops the generation. */
@@ -189,6 +200,16 @@ struct zt_sink {
     zt_progress_fn *on_progress;
     void *user;
 };
+
+/*
+ * What engines with weights can compute on, by index: false past the last. The strings live as long
+ * as the process; total_bytes is 0 where the driver does not say.
+ */
+struct zt_device_info {
+    const char *name, *description;
+    uint64_t free_bytes, total_bytes;
+};
+ZT_API bool zt_device_info(int index, struct zt_device_info *ret);
 
 /* Engines by index, for listing: NULL past the last. summary is one line for people. */
 ZT_API const char *zt_engine_name(int index);
@@ -210,6 +231,7 @@ ZT_API enum zt_code zt_engine_plan(struct zt_engine *engine, const struct zt_req
  * Generates. Blocks; calls sink->on_frame on this thread, once a frame, in order.
  *   ZT_E_INVALID    the request, as zt_engine_plan
  *   ZT_E_NOMEM      the working set does not fit
+ *   ZT_E_CORRUPT    what a model made is no video: no numbers, one colour, frozen; msg has figures
  *   ZT_E_CANCELLED  a callback returned non-zero
  * Same request, engine and machine type: same pixels.
  */

@@ -9,12 +9,14 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
+#include "models/wan/wan.h"
 #include "motion/motion.h"
 #include "motion/shots.h"
+#include "tensor/device.h"
 
 #include <string.h>
 
-static const struct zt_engine_type *const engines[] = { &zt_motion_engine };
+static const struct zt_engine_type *const engines[] = { &zt_motion_engine, &zt_wan_engine };
 
 #define THREADS_MAX 256
 
@@ -22,6 +24,19 @@ struct zt_engine {
     const struct zt_engine_type *type;
     void *self;
 };
+
+bool zt_device_info(int index, struct zt_device_info *ret)
+{
+    struct zt_device_row row;
+
+    if (!zt_device_at(index, &row))
+        return false;
+    *ret = (struct zt_device_info){ .name = row.name,
+                                    .description = row.description,
+                                    .free_bytes = row.free_bytes,
+                                    .total_bytes = row.total_bytes };
+    return true;
+}
 
 static const struct zt_engine_type *engine_at(int index)
 {

@@ -21,12 +21,14 @@
 #include "service/render.h"
 #include "service/sandbox.h"
 
+#define KEPT_MAX 100                /* parts of a video that an engine keeps */
 #define SEED_END (INT64_C(1) << 31) /* seeds are 0 ... 2147483647 */
 
 struct own {
     const char *output, *end_image, *poster;
     int resolution;
-    int64_t duration_s, seed;
+    int64_t duration_s, seed, steps;
+    const char *noise;
     bool camera_fixed, force;
 };
 
@@ -39,6 +41,7 @@ struct job {
     int64_t seed;
     const char *output;
     char part[PATH_MAX]; /* the file while it is being made */
+    char kept[PATH_MAX]; /* a folder beside it: what a stopped generation goes on from */
     struct zt_plan plan;
 };
 
@@ -114,6 +117,8 @@ static enum zt_code choose_output(struct job *job, struct zt_err *err)
     job->output = *given ? given : default_output(&job->args->arena, job->args->word[0]);
     if (!zt_format(job->part, sizeof(job->part), "%s.%d.part", job->output, (int)getpid()))
         return zt_fail(err, ZT_E_INVALID, "the name of the output file is too long");
+    if (!zt_format(job->kept, sizeof(job->kept), "%s.kept", job->output))
+        return zt_fail(err, ZT_E_INVALID, "the name of the output file is too long");
     if (stat(job->output, &st) != 0)
         return ZT_OK;
     if (!S_ISREG(st.st_mode))
@@ -142,12 +147,35 @@ static int on_progress(void *user, const struct zt_progress *progress)
     return zt_stop_asked(job->stop);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Only what the engine put there: the folder may have been somebody's before. */
+static void forget_kept(const char *folder)
+{
+    char path[PATH_MAX];
+
+    for (int i = 0; is_folder(folder) && i < KEPT_MAX; i++) {
+        if (zt_format(path, sizeof(path), "%s/latent.%02d", folder, i))
+            unlink(path);
+    }
+    rmdir(folder);
+}
+
 static enum zt_code generate(struct job *job, struct zt_err *err)
 {
     const struct zt_config *config = &job->args->config;
     const struct zt_engine_options engine_options = { .model_path =
                                                           *config->model ? config->model : NULL,
-                                                      .threads = (int)config->threads };
+                                                      .threads = (int)config->threads,
+                                                      .device = config->device,
+                                                      .offload = config->offload,
+                                                      .steps = (int)job->own->steps,
+                                                      .noise_path = job->own->noise };
     const struct zt_request request = {
         .image = &job->image,
         .end_image = job->end_image.pixels ? &job->end_image : NULL,
@@ -156,6 +184,7 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
         .duration_s = (int)job->own->duration_s,
         .camera_fixed = job->own->camera_fixed,
         .seed = job->seed,
+        .scratch_path = job->kept,
     };
     zt_auto(engine) struct zt_engine *engine = NULL;
 
@@ -177,6 +206,8 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
     enum zt_code rc = zt_render(&render, &job->plan, err);
     if (rc == ZT_OK)
         rc = zt_file_publish(job->part, job->output, err);
+    if (rc == ZT_OK)
+        forget_kept(job->kept);
     if (rc != ZT_OK) {
         unlink(job->part);
         if (*job->own->poster)
@@ -213,8 +244,15 @@ static int run(struct zt_args *args)
         rc = zt_fail(&err, ZT_E_IO, "the finished file is gone");
     if (zt_stop_asked(stop) && rc != ZT_OK) /* whatever the signal interrupted */
         zt_fail(&err, ZT_E_CANCELLED, "stopped; no video was written");
-    if (rc != ZT_OK)
+    if (rc != ZT_OK) {
+        if (job.kept[0] != '\0' && is_folder(job.kept))
+            fprintf(
+                stderr,
+                "zoetrope: what was computed is kept in %s; the same command with --seed=%" PRId64
+                " goes on from it\n",
+                job.kept, job.seed);
         return zt_command_failed("generate", &err);
+    }
     printf("%s  %dx%d, %d frames, %lld bytes, seed %" PRId64 ", engine %s, %.1f s\n", job.output,
            job.plan.width_px, job.plan.height_px, job.plan.frames, (long long)st.st_size, job.seed,
            args->config.engine,
@@ -240,6 +278,10 @@ static const struct zt_setting rows[] = {
       .help = "keep the camera still, whatever the prompt says" },
     { .name = "end-image", .kind = ZT_KIND_TEXT, .at = AT(end_image), .fallback = "",
       .value = "IMAGE", .help = "a file or URL: what the last frame shows" },
+    { .name = "steps", .kind = ZT_KIND_INT, .at = AT(steps), .fallback = "0", .max = 100,
+      .help = "of a diffusion model; 0: what its model card says" },
+    { .name = "noise", .kind = ZT_KIND_TEXT, .at = AT(noise), .fallback = "", .value = "FILE",
+      .help = "starting noise of a diffusion model, from a weight file: to compare with a reference" },
     { .name = "poster", .kind = ZT_KIND_TEXT, .at = AT(poster), .fallback = "", .value = "FILE",
       .help = "also save the first frame, as a JPEG" },
 };

@@ -26,7 +26,9 @@ struct zt_config {
     const char *listen;     /* "127.0.0.1:8080" */
     const char *public_url; /* "" : made from the address listened on */
     const char *engine;
-    const char *model; /* weights; "" for an engine without any */
+    const char *model;  /* folder of weights; "" for an engine without any */
+    const char *device; /* what computes it, by name; "auto" */
+    bool offload;       /* weights stay in RAM */
     int64_t workers;   /* worker processes to supervise */
     int64_t threads;   /* of an engine and an encoder; 0: one a core */
     int64_t niceness;  /* of worker processes, 0 ... 19 */

@@ -271,7 +271,8 @@ void zt_keeper_progress(struct zt_keeper *k, const struct zt_progress *progress)
     zt_locked(&k->mutex);
     const struct zt_progress *before = &k->progress;
     if (before->stage != progress->stage || before->step != progress->step ||
-        before->steps != progress->steps || before->percent != progress->percent)
+        before->steps != progress->steps || before->percent != progress->percent ||
+        before->beat != progress->beat)
         k->still_us = 0;
     k->progress = *progress;
     k->progressed = true;

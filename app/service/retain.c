@@ -14,6 +14,7 @@
 #include "service/config.h"
 #include "service/metrics.h"
 #include "service/retain_uploads.h"
+#include "service/scratch.h"
 #include "store/events.h"
 
 #define REAP_US        ZT_SECOND_US
@@ -220,6 +221,8 @@ enum zt_code zt_retain_sweep(const struct zt_config *config, struct zt_store *st
         rc = sweep_part(&s, "input", keep_us, is_unwanted, err);
     if (rc == ZT_OK)
         rc = zt_retain_uploads(store, blobs, thorough, &s.removed, err);
+    if (rc == ZT_OK && thorough && config->data != NULL)
+        rc = zt_scratch_sweep(config->data, store, &s.removed, err);
     if (s.removed > 0)
         ZT_LOG(INFO, "files_swept", "files=%d", s.removed);
     zt_arena_clear(&s.arena);

@@ -36,6 +36,7 @@ void zt_retain_stop(struct zt_retain *retain); /* NULL is fine */
  *   - results that no task refers to, which a crash or a lost lease left behind
  *   - bytes of uploads that a crash left without a name
  *   - inputs older than keep-files that no unfinished task refers to
+ *   - what engines kept of tasks that have ended
  */
 enum zt_code zt_retain_sweep(const struct zt_config *config, struct zt_store *store,
                              struct zt_blobs *blobs, bool thorough, struct zt_err *err);

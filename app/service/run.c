@@ -30,6 +30,7 @@
 #include "service/lease.h"
 #include "service/render.h"
 #include "service/sandbox.h"
+#include "service/scratch.h"
 #include "store/pace.h"
 #include "store/queue.h"
 #include "store/stats.h"
@@ -56,6 +57,7 @@ struct job {
     struct zt_plan plan;
     char tmp[FILES][PATH_MAX];            /* "" once published or when never made */
     char published[FILES][BLOB_NAME_MAX]; /* "" before */
+    char scratch[PATH_MAX];               /* what the engine keeps for another attempt */
     int64_t bytes;
     int64_t began_us;   /* monotonic */
     int64_t started_us; /* monotonic; of the engine */
@@ -206,8 +208,10 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
         .duration_s = job->in.duration_s,
         .camera_fixed = job->in.camera_fixed,
         .seed = job->in.seed,
+        .scratch_path = job->scratch,
     };
 
+    ZT_TRY(zt_scratch_path(job->run->data, job->task->id, job->scratch, err));
     for (int i = 0; i < FILES; i++)
         ZT_TRY(
             zt_blobs_tmp(job->run->blobs, file_suffix[i], job->tmp[i], sizeof(job->tmp[i]), err));
@@ -308,7 +312,8 @@ static enum zt_run_end judge(const struct job *job, enum zt_code rc, bool genera
     case ZT_E_UNSUPPORTED:
     case ZT_E_LIMIT:
         return ZT_RUN_FAILED;
-    case ZT_E_CORRUPT:
+    case ZT_E_CORRUPT: /* of an engine: what it made is no video, and would not be another time */
+        return ZT_RUN_FAILED;
     case ZT_E_DENIED:
     case ZT_E_NET:
     case ZT_E_TIMEOUT:
@@ -364,6 +369,18 @@ static void remove_files(struct job *job)
             zt_blobs_remove(job->run->blobs, job->published[i], &err) != ZT_OK)
             ZT_LOG(WARN, "file_not_removed", "task=%s detail=\"%s\"", job->task->id, err.detail);
     }
+}
+
+/* Kept only for a task that may come back. */
+static void forget_scratch(const struct job *job, enum zt_run_end end)
+{
+    struct zt_err err = { 0 };
+
+    if (job->scratch[0] == '\0' ||
+        (end != ZT_RUN_SUCCEEDED && end != ZT_RUN_FAILED && end != ZT_RUN_CANCELLED))
+        return;
+    if (zt_scratch_remove(job->scratch, &err) != ZT_OK)
+        ZT_LOG(WARN, "file_not_removed", "task=%s detail=\"%s\"", job->task->id, err.detail);
 }
 
 static enum zt_run_end how_it_was_lost(const struct job *job)
@@ -450,6 +467,8 @@ enum zt_code zt_run_task(const struct zt_run *run, struct zt_arena *arena,
     if (rc != ZT_OK)
         end = rc == ZT_E_CONFLICT ? ZT_RUN_LOST : judge(&job, rc, generating);
     rc = settle(&job, &end, &why, ret_callback, err);
+    if (rc == ZT_OK)
+        forget_scratch(&job, end);
     if (rc == ZT_OK)
         log_end(&job, end, &why);
     *ret = end;

@@ -24,6 +24,7 @@ struct zt_run {
     struct zt_blobs *blobs;
     struct zt_client *client;
     struct zt_engine *engine;
+    const char *data; /* the data folder, for what an engine keeps between attempts */
     struct zt_keeper *keeper;
     struct zt_drain *drain;
     struct zt_stop *give_up; /* asked: fetching and decoding end at once */

@@ -140,7 +140,9 @@ static enum zt_code open_all(struct worker *w, struct zt_err *err)
     const struct zt_config *c = w->config;
     const struct zt_store_options store = { .path = w->data.store };
     const struct zt_engine_options engine = { .model_path = *c->model ? c->model : NULL,
-                                              .threads = (int)c->threads };
+                                              .threads = (int)c->threads,
+                                              .device = c->device,
+                                              .offload = c->offload };
 
     ZT_TRY(zt_data_find(c->data, true, &w->data, err));
     ZT_TRY(zt_signals_start(w->stop, hurry, w, &w->signals, err));
@@ -193,6 +195,7 @@ static enum zt_code work_once(struct worker *w, enum zt_run_end *ret, struct zt_
         .blobs = w->blobs,
         .client = w->client,
         .engine = w->engine,
+        .data = w->data.folder,
         .keeper = w->keeper,
         .drain = &w->drain,
         .give_up = w->give_up,

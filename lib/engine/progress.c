@@ -37,9 +37,11 @@ static enum zt_code tell(struct zt_meter *meter, int step, int steps, struct zt_
     meter->steps = steps;
     if (meter->sink->on_progress == NULL)
         return ZT_OK;
-    struct zt_progress progress = {
-        .stage = meter->stage, .step = step, .steps = steps, .percent = meter->percent
-    };
+    struct zt_progress progress = { .stage = meter->stage,
+                                    .step = step,
+                                    .steps = steps,
+                                    .percent = meter->percent,
+                                    .beat = meter->beat };
     return meter->sink->on_progress(meter->sink->user, &progress) != 0 ? stopped(meter, err)
                                                                        : ZT_OK;
 }
@@ -67,6 +69,7 @@ bool zt_meter_alive(struct zt_meter *meter)
 {
     if (meter->cancelled)
         return false;
+    meter->beat++;
     if (zt_now_mono_us() - meter->told_us < TELL_EVERY_US)
         return true;
     return tell(meter, meter->step, meter->steps, NULL) == ZT_OK;

@@ -15,6 +15,7 @@ struct zt_meter {
     int from, to;    /* the stage's share, in percent of the whole */
     int percent;     /* told last; never goes back */
     int step, steps; /* told last */
+    unsigned beat;
     int64_t told_us;
     bool cancelled;
 };

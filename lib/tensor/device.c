@@ -24,7 +24,7 @@ struct zt_device {
     ggml_backend_sched_t sched;
     ggml_backend_sched_t ruler; /* measures graphs; a scheduler that has measured can't run */
     int threads;
-    bool offload;
+    bool offload, exact;
     char name[64];
     zt_device_stop_fn *stop;
     void *stop_user;
@@ -213,6 +213,16 @@ ggml_backend_buffer_type_t zt_device_weights(const struct zt_device *device)
 bool zt_device_maps(const struct zt_device *device)
 {
     return device->main == device->cpu || device->offload;
+}
+
+void zt_device_set_exact(struct zt_device *device, bool exact)
+{
+    device->exact = exact;
+}
+
+bool zt_device_exact(const struct zt_device *device)
+{
+    return device->exact;
 }
 
 /* MemAvailable of /proc/meminfo: what can be had without swapping. */

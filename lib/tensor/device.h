@@ -48,6 +48,13 @@ ggml_backend_buffer_type_t zt_device_weights(const struct zt_device *device);
 /* Weights may stay where the file is mapped, without a copy. */
 bool zt_device_maps(const struct zt_device *device);
 
+/*
+ * From now on parameters are brought in as F32, whatever type the file has: products with them do
+ * not round their inputs. For models that overflowed in a smaller type.
+ */
+void zt_device_set_exact(struct zt_device *device, bool exact);
+bool zt_device_exact(const struct zt_device *device);
+
 /* Bytes free for weights and graphs now: the device's own, or the host's available memory. */
 size_t zt_device_free_bytes(const struct zt_device *device);
 

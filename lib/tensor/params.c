@@ -99,6 +99,10 @@ static enum zt_code describe(struct loading *l, struct zt_err *err)
         struct zt_param_plan *plan = &l->plan[i];
         if (plan->weight == NULL)
             continue;
+        if (zt_device_exact(l->device) && plan->type != GGML_TYPE_F32) {
+            plan->type = GGML_TYPE_F32;
+            plan->as_is = plan->may_map = false;
+        }
         if (plan->type == GGML_TYPE_F16 && !plan->as_is)
             ZT_TRY(widen(l, plan, err));
         plan->may_map = plan->may_map && maps;

@@ -266,6 +266,17 @@ enum zt_code zt_card_parse(const char *text, size_t n, const char *file, struct 
     return check(&r, root, err);
 }
 
+enum zt_code zt_card_set_steps(struct zt_card *card, int steps, struct zt_err *err)
+{
+    if (card->schedule.grid == ZT_GRID_LEVELS)
+        return zt_fail_field(err, ZT_E_INVALID, "steps",
+                             "this model's card lists the levels of its %d steps; steps cannot be "
+                             "chosen",
+                             card->schedule.steps);
+    card->schedule.steps = steps;
+    return zt_schedule_check(&card->schedule, err);
+}
+
 enum zt_code zt_card_read(const char *folder, struct zt_card *card, struct zt_err *err)
 {
     char path[PATH_MAX];

@@ -46,6 +46,9 @@ void zt_card_init(struct zt_card *card);
  */
 enum zt_code zt_card_read(const char *folder, struct zt_card *card, struct zt_err *err);
 
+/* Another number of steps: of a grid; a list of levels has its own. ZT_E_INVALID, field "steps". */
+enum zt_code zt_card_set_steps(struct zt_card *card, int steps, struct zt_err *err);
+
 /* The same from text; `file` is for messages. */
 enum zt_code zt_card_parse(const char *text, size_t n, const char *file, struct zt_card *card,
                            struct zt_err *err);

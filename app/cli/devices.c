@@ -1,0 +1,84 @@
+/* devices.c - zoetrope devices: what models with weights can be computed on. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/str.h"
+#include "cli/command.h"
+
+#define GIB (1024.0 * 1024 * 1024)
+
+struct own {
+    bool json;
+};
+
+static void put_memory(const struct zt_device_info *device)
+{
+    if (device->total_bytes == 0)
+        printf("-\n");
+    else
+        printf("%.1f of %.1f GiB free\n", (double)device->free_bytes / GIB,
+               (double)device->total_bytes / GIB);
+}
+
+/* The names are drivers': they may hold anything. */
+static void put_json_text(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
+        if (*c < ' ' || *c == '"' || *c == '\\')
+            printf("\\u%04x", *c);
+        else
+            putchar(*c);
+}
+
+static void put_json(void)
+{
+    struct zt_device_info device;
+
+    printf("[");
+    for (int i = 0; zt_device_info(i, &device); i++) {
+        printf("%s\n  {\"name\": \"", i > 0 ? "," : "");
+        put_json_text(device.name);
+        printf("\", \"description\": \"");
+        put_json_text(device.description);
+        printf("\", \"freeBytes\": %" PRIu64 ", \"totalBytes\": %" PRIu64 "}", device.free_bytes,
+               device.total_bytes);
+    }
+    printf("\n]\n");
+}
+
+static int run(struct zt_args *args)
+{
+    const struct own *own = args->own;
+    struct zt_device_info device;
+
+    if (own->json) {
+        put_json();
+        return ZT_EXIT_OK;
+    }
+    for (int i = 0; zt_device_info(i, &device); i++) {
+        printf("%-12s %-48s ", device.name, device.description);
+        put_memory(&device);
+    }
+    return ZT_EXIT_OK;
+}
+
+static const struct zt_setting rows[] = {
+    { .name = "json",
+      .kind = ZT_KIND_BOOL,
+      .at = offsetof(struct own, json),
+      .fallback = "false",
+      .help = "print one JSON list" },
+};
+
+const struct zt_command zt_command_devices = {
+    .name = "devices",
+    .words = "",
+    .summary = "list what models with weights can be computed on",
+    .about =
+        "A name of the list goes to --device of serve, worker and generate. Which GPUs can be in\n"
+        "it is decided when zoetrope is built: docs/MODELS.md.\n"
+        "\nExample:\n  zoetrope devices\n",
+    .options = { rows, ZT_COUNT(rows) },
+    .own_bytes = sizeof(struct own),
+    .run = run,
+};

@@ -1,0 +1,221 @@
+"""The engine with weights, on a tiny model with random ones: what it makes, keeps, refuses and survives."""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.parse
+
+import harness
+from harness import Server, data_url, png
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MODEL = os.path.join(ROOT, "tests/fixtures/wan")
+CANCEL = "/api/v1/jobs/cancelTask"
+
+
+def model(folder, card=None):
+    """A copy of the tiny model whose card has other values."""
+    path = os.path.join(folder, "model")
+    shutil.copytree(MODEL, path, ignore=shutil.ignore_patterns("ref", "gguf", "original"))
+    if card:
+        name = os.path.join(path, "zoetrope.json")
+        with open(name, encoding="utf-8") as f:
+            values = json.load(f)
+        values.update(card)
+        with open(name, "w", encoding="utf-8") as f:
+            json.dump(values, f)
+    return path
+
+
+def tensors(path):
+    """name -> (offset in the file, bytes) of a safetensors file."""
+    with open(path, "rb") as f:
+        n = struct.unpack("<Q", f.read(8))[0]
+        head = json.loads(f.read(n))
+    return {name: (8 + n + v["data_offsets"][0], v["data_offsets"][1] - v["data_offsets"][0])
+            for name, v in head.items() if name != "__metadata__"}
+
+
+def probe(path):
+    done = subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries",
+                           "stream=width,height,nb_read_frames,r_frame_rate", "-of", "json", path],
+                          capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["streams"][0]
+
+
+class Case(unittest.TestCase):
+    """A server with the engine; each class says with which model and flags."""
+
+    card, env, flags = None, {}, ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temp = tempfile.TemporaryDirectory(prefix="zt-wan-")
+        cls.model = model(cls.temp.name, cls.card)
+        cls.prepare()
+        old = dict(os.environ)
+        os.environ.update(cls.env)
+        try:
+            cls.server = Server("--engine=wan", f"--model={cls.model}", "--threads=1", "--preset=ultrafast",
+                                "--extended-durations", *cls.flags)
+        finally:
+            os.environ.clear()
+            os.environ.update(old)
+
+    @classmethod
+    def prepare(cls):
+        pass
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.temp.cleanup()
+
+    def make(self, **fields):
+        fields = {"prompt": "a red ball rolls", "image_url": data_url(png(160, 90)), "resolution": "480p",
+                  "duration": "2", "seed": 7, **fields}
+        return self.server.create(**fields).data["taskId"]
+
+    def video(self, task):
+        data, _ = self.server.wait(task)
+        self.assertEqual(data["state"], "success", data)
+        result = json.loads(data["resultJson"])
+        path = os.path.join(self.temp.name, task + ".mp4")
+        with open(path, "wb") as f:
+            f.write(self.server.ask("GET", urllib.parse.urlsplit(result["resultUrls"][0]).path, key=None).body)
+        return path, result, data
+
+    def nothing_is_left(self):
+        work = os.path.join(self.server.path, "data", "work")
+        self.assertEqual(os.listdir(work) if os.path.isdir(work) else [], [])
+
+
+class Makes(Case):
+    def test_a_video_as_promised(self):
+        path, result, data = self.video(self.make())
+        stream = probe(path)
+        self.assertEqual((stream["width"], stream["height"]), (864, 480))
+        self.assertEqual((stream["nb_read_frames"], stream["r_frame_rate"]), ("49", "24/1"))
+        self.assertEqual((result["engine"], data["engine"]), ("wan", "wan"))
+        self.nothing_is_left()
+        again, _, _ = self.video(self.make())
+        with open(path, "rb") as a, open(again, "rb") as b:
+            first, second = a.read(), b.read()
+        self.assertEqual(len(first), len(second))  # the task's id is in it, of the same length
+        other, _, _ = self.video(self.make(seed=8))
+        with open(other, "rb") as f:
+            self.assertNotEqual(len(f.read()), len(first))
+
+    def test_parts_and_an_end_picture(self):
+        path, _, _ = self.video(self.make(duration="7", end_image_url=data_url(png(90, 90, (10, 200, 90)))))
+        self.assertEqual(probe(path)["nb_read_frames"], "169")
+
+    def test_a_fixed_camera(self):
+        self.video(self.make(camera_fixed=True))
+
+
+class Stops(Case):
+    card = {"steps": 100, "max_pixels": 200000}
+
+    def test_a_cancelled_task_ends(self):
+        task = self.make(duration="5")
+        end = time.monotonic() + harness.WORK_S
+        while time.monotonic() < end and self.server.record(task).data["stage"] != "denoise":
+            time.sleep(0.1)
+        answer = self.server.ask("POST", CANCEL, json.dumps({"taskId": task}), "default",
+                                 {"Content-Type": "application/json"})
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual(self.server.record(task).data["failCode"], "499")
+        small = self.make(duration="2", prompt="another")  # the worker is free for it
+        end = time.monotonic() + harness.WORK_S
+        while time.monotonic() < end and self.server.record(small).data["state"] == "waiting":
+            time.sleep(0.1)
+        self.assertIn(self.server.record(small).data["state"], ("queuing", "generating"))
+
+
+class Resumes(Case):
+    env = {"ZOETROPE_CRASH": "wan.kept:1"}
+    flags = ("--lease=2s", "--heartbeat=500ms")
+
+    def test_the_next_worker_starts_at_the_decode(self):
+        _, _, data = self.video(self.make())
+        metrics = self.server.ask("GET", "/metrics", key=None).body.decode()
+        counts = {line.split()[0]: float(line.split()[1]) for line in metrics.splitlines() if "_count{" in line}
+        stages = {k: v for k, v in counts.items() if 'phase="' in k}
+        self.assertEqual(sum(v for k, v in stages.items() if 'phase="resume"' in k), 1, stages)
+        self.assertEqual(sum(v for k, v in stages.items() if 'phase="denoise"' in k), 0, stages)
+        self.nothing_is_left()
+
+
+class NoNumbers(Case):
+    @classmethod
+    def prepare(cls):
+        folder = os.path.join(cls.model, "transformer")
+        for name in sorted(os.listdir(folder)):
+            path = os.path.join(folder, name)
+            if not name.endswith(".safetensors"):
+                continue
+            at, n = tensors(path).get("proj_out.bias", (0, 0))
+            if n:
+                with open(path, "r+b") as f:
+                    f.seek(at)
+                    f.write(b"\xff" * n)  # NaN in F32, F16 and BF16
+
+    def test_is_a_failure_with_figures(self):
+        data, _ = self.server.wait(self.make())
+        self.assertEqual(data["state"], "fail")
+        self.assertRegex(data["failMsg"], r"step 1 of 4: \d+ of \d+ values are no numbers")
+        self.nothing_is_left()
+
+
+class NoMemory(Case):
+    env = {"ZOETROPE_FAULT": "wan.decode:1:12"}
+
+    def test_smaller_tiles_make_the_same_size(self):
+        path, _, _ = self.video(self.make())
+        self.assertEqual(probe(path)["nb_read_frames"], "49")
+
+
+class Refused(unittest.TestCase):
+    def generate(self, *flags):
+        return subprocess.run([harness.PROGRAM, "generate", os.path.join(ROOT, "examples/coffee.jpg"), "x",
+                               "--engine=wan", *flags], capture_output=True, text=True, cwd=self.temp.name)
+
+    def setUp(self):
+        self.temp = tempfile.TemporaryDirectory(prefix="zt-wan-")
+        self.addCleanup(self.temp.cleanup)
+
+    def test_what_is_missing_is_named(self):
+        for flags, words in (((), "needs a model"), (("--model=nowhere",), "no folder nowhere")):
+            with self.subTest(words):
+                done = self.generate(*flags)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(words, done.stderr)
+        for part, words in (("transformer", "diffusion transformer"), ("vae", "autoencoder"),
+                            ("text_encoder", "text encoder"), ("tokenizer", "tokenizer")):
+            with self.subTest(part):
+                path = model(self.temp.name)
+                shutil.rmtree(os.path.join(path, part))
+                done = self.generate(f"--model={path}")
+                shutil.rmtree(path)
+                self.assertIn(words, done.stderr)
+                self.assertIn("published as", done.stderr)
+
+    def test_a_damaged_model_is_told_at_the_start(self):
+        path = model(self.temp.name)
+        weights = os.path.join(path, "vae/diffusion_pytorch_model.safetensors")
+        os.truncate(weights, os.path.getsize(weights) - 100)
+        done = self.generate(f"--model={path}")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("diffusion_pytorch_model.safetensors", done.stderr)
+        self.assertEqual(os.listdir(self.temp.name), ["model"])
+
+    def test_an_unknown_device_is_named(self):
+        done = self.generate(f"--model={MODEL}", "--device=abacus")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("there is no device abacus; there is: auto, CPU", done.stderr)

@@ -1,0 +1,248 @@
+/*
+ * test_wan_pipeline.c - from a picture and a prompt to frames, against the reference's run with the
+ * same noise: the networks one after the other in f32, and the engine as it is.
+ */
+#include "models/wan/inside.h"
+
+#include "models/wan/denoise.h"
+#include "models/wan/picture.h"
+#include "models/wan/wan.h"
+#include "parity.h"
+
+#define MODEL    ZT_FIXTURES "/wan"
+#define RECORDED ZT_FIXTURES "/wan/ref/pipeline.safetensors"
+#define PROMPT   "A red ball rolls over the hills，the camera slowly pans to the left."
+
+#define WIDTH    96
+#define HEIGHT   64
+#define FRAMES   9
+#define STEPS    4
+#define T        3
+#define PLANE    (4 * 6)
+#define LATENT   (48 * T * PLANE)
+#define VIDEO    (3 * FRAMES * WIDTH * HEIGHT)
+
+/*
+ * Each stage is within 1e-4; guidance of 5 and four steps make of an error in one velocity up to
+ * four times as much (tools/reference/pipeline.py prints it).
+ */
+#define END_TO_END 1e-3
+
+static struct zt_weights *recorded;
+static struct zt_wan *wan;
+static struct zt_err err;
+
+static bool ok(enum zt_code rc)
+{
+    if (rc != ZT_OK)
+        printf("%s: %s (%s)\n", zt_code_name(rc), err.msg, err.detail);
+    return rc == ZT_OK;
+}
+
+static float *values(const char *name)
+{
+    size_t n;
+
+    return parity_values(recorded, name, &n);
+}
+
+/* A picture of the fixtures. */
+static struct zt_image picture(const char *path)
+{
+    struct zt_image image = { 0 };
+    struct zt_image_limits limits = { .min_side_px = 16 };
+    struct zt_buf buf;
+
+    zt_buf_init(&buf, 1 << 20);
+    CHECK_INT(path, zt_file_read(path, &buf, &err), ZT_OK);
+    CHECK_INT(path, zt_image_decode(buf.data, buf.n, &limits, &image, &err), ZT_OK);
+    zt_buf_clear(&buf);
+    return image;
+}
+
+/* ---- the networks, one after the other ----------------------------------------------------- */
+
+struct run {
+    const char *name, *steps, *frames;
+    enum zt_update update;
+    double guidance;
+    bool first, last; /* held */
+};
+
+static const struct run runs[] = {
+    { "image to video", "i2v.steps", "i2v.frames", ZT_UPDATE_UNIPC, 5, true, false },
+    { "first and last", "flf.steps", NULL, ZT_UPDATE_UNIPC, 5, true, true },
+    { "Euler, no guidance", "euler.steps", NULL, ZT_UPDATE_EULER, 1, true, false },
+    { "text to video", "t2v.steps", NULL, ZT_UPDATE_UNIPC, 5, false, false },
+};
+
+static void put_frame(float *given, const float *latent, int frame)
+{
+    for (int c = 0; c < 48; c++)
+        memcpy(given + (c * T + frame) * PLANE, latent + c * PLANE, PLANE * sizeof(float));
+}
+
+struct watch {
+    const struct run *run;
+    const float *want; /* [STEPS][48][T][4][6] */
+};
+
+static bool on_step(void *user, int done, int steps, const float *x)
+{
+    const struct watch *w = user;
+    char label[64];
+
+    snprintf(label, sizeof(label), "%s, step %d of %d", w->run->name, done, steps);
+    CHECK_BELOW(label, parity_error(x, w->want + (done - 1) * LATENT, LATENT), END_TO_END);
+    return false;
+}
+
+static bool collect(void *user, const struct zt_vae_frame *frame)
+{
+    float *video = user;
+
+    for (int i = 0; i < WIDTH * HEIGHT; i++)
+        for (int c = 0; c < 3; c++)
+            video[(c * FRAMES + frame->index) * WIDTH * HEIGHT + i] = frame->rgb[3 * i + c];
+    return false;
+}
+
+static void denoises(const struct run *r, const struct zt_dit_prompt *cond,
+                     const struct zt_dit_prompt *uncond, float *x)
+{
+    const struct zt_schedule schedule = {
+        .grid = ZT_GRID_UNIFORM, .update = r->update, .steps = STEPS, .shift = 5
+    };
+    bool held[T] = { r->first, false, r->last };
+    float *first = values("first.latent"), *last = values("last.latent");
+    float *noise = values("noise"), *want = values(r->steps);
+    float *given = calloc(LATENT, sizeof(float));
+    struct watch watch = { r, want };
+    const struct zt_wan_denoise d = { .dit = wan->dit,
+                                      .cond = cond,
+                                      .uncond = r->guidance > 1 ? uncond : NULL,
+                                      .guidance = r->guidance,
+                                      .schedule = &schedule,
+                                      .size = { T, 4, 6 },
+                                      .given = given,
+                                      .held = held,
+                                      .on_step = on_step,
+                                      .user = &watch };
+
+    put_frame(given, first, 0);
+    put_frame(given, last, T - 1);
+    memcpy(x, noise, LATENT * sizeof(float));
+    CHECK(r->name, ok(zt_wan_denoise(&d, x, &err)));
+    free(first);
+    free(last);
+    free(noise);
+    free(want);
+    free(given);
+}
+
+static void equals_the_reference_step_by_step(void)
+{
+    zt_auto(dit_prompt) struct zt_dit_prompt *cond = NULL;
+    zt_auto(dit_prompt) struct zt_dit_prompt *uncond = NULL;
+    size_t n, m;
+    float *rows = parity_values(recorded, "prompt.rows", &n);
+    float *negative = parity_values(recorded, "negative.rows", &m);
+
+    CHECK("dit", ok(zt_wan_need_dit(wan, &err)) && ok(zt_wan_need_vae(wan, &err)));
+    CHECK("prompt", ok(zt_dit_prompt_new(wan->dit, rows, (int)(n / 64), &cond, &err)));
+    CHECK("negative", ok(zt_dit_prompt_new(wan->dit, negative, (int)(m / 64), &uncond, &err)));
+    for (size_t i = 0; i < ZT_COUNT(runs); i++) {
+        float x[LATENT];
+        denoises(&runs[i], cond, uncond, x);
+        if (runs[i].frames == NULL)
+            continue;
+        float *want = values(runs[i].frames), *video = calloc(VIDEO, sizeof(float));
+        const struct zt_vae_size size = { T, 4, 6 };
+        CHECK(runs[i].name, ok(zt_vae_decode(wan->vae, x, size, NULL, collect, video, &err)));
+        double off = parity_error(video, want, VIDEO);
+        printf("%s: frames differ by %.2g\n", runs[i].name, off);
+        CHECK_BELOW(runs[i].name, off, END_TO_END);
+        free(want);
+        free(video);
+    }
+    free(rows);
+    free(negative);
+}
+
+/* ---- the engine ---------------------------------------------------------------------------- */
+
+struct film {
+    int frames;
+    uint8_t *pixels; /* [FRAMES][HEIGHT][WIDTH][3] */
+};
+
+static int on_frame(void *user, const struct zt_frame *frame, int index)
+{
+    struct film *film = user;
+
+    CHECK_INT("index", index, film->frames);
+    CHECK_INT("width", frame->width_px, WIDTH);
+    memcpy(film->pixels + (size_t)index * WIDTH * HEIGHT * 3, frame->plane[0], WIDTH * HEIGHT * 3);
+    film->frames++;
+    return 0;
+}
+
+/* The reference's frames in 8 bits. */
+static int byte_of(const float *video, int frame, int pixel, int c)
+{
+    float v = (video[(c * FRAMES + frame) * WIDTH * HEIGHT + pixel] + 1) * 127.5F;
+
+    return (int)lrintf(fminf(fmaxf(v, 0), 255));
+}
+
+static void the_engine_makes_the_same_video(void)
+{
+    struct zt_image first = picture(MODEL "/ref/pipeline_first.png");
+    const struct zt_plan plan = {
+        .width_px = WIDTH, .height_px = HEIGHT, .frames = FRAMES, .fps = 24
+    };
+    const struct zt_request request = {
+        .image = &first, .prompt = PROMPT, .resolution = ZT_480P, .duration_s = 5
+    };
+    struct film film = { .pixels = calloc(FRAMES, WIDTH * HEIGHT * 3) };
+    const struct zt_sink sink = { .on_frame = on_frame, .user = &film };
+    float *want = values("i2v.frames");
+    int differ = 0, most = 0;
+
+    CHECK("make", ok(zt_wan_make(wan, &request, &plan, &sink, &err)));
+    CHECK_INT("frames", film.frames, FRAMES);
+    for (int f = 0; f < FRAMES; f++)
+        for (int i = 0; i < WIDTH * HEIGHT; i++)
+            for (int c = 0; c < 3; c++) {
+                int got = film.pixels[(f * WIDTH * HEIGHT + i) * 3 + c];
+                int off = abs(got - byte_of(want, f, i, c));
+                differ += off > 0;
+                most = off > most ? off : most;
+            }
+    printf("engine: %d of %d bytes differ from the reference's, by %d at most\n", differ, VIDEO,
+           most);
+    CHECK("by one step of 8 bits at most", most <= 1);
+    CHECK_BELOW("where rounding falls the other way", differ, VIDEO / 100);
+    free(want);
+    free(film.pixels);
+    zt_image_clear(&first);
+}
+
+int main(void)
+{
+    const struct zt_engine_options options = { .model_path = MODEL,
+                                               .noise_path = RECORDED,
+                                               .threads = 1 };
+    void *self = NULL;
+
+    recorded = parity_open(RECORDED);
+    if (!ok(zt_wan_engine.open(&options, &self, &err)))
+        return 1;
+    wan = self;
+    zt_wan_forget(wan, true); /* the file is in BF16: compared with the reference in f32 */
+    RUN(equals_the_reference_step_by_step);
+    RUN(the_engine_makes_the_same_video);
+    zt_wan_engine.close(self);
+    zt_weights_close(recorded);
+    return check_done();
+}
