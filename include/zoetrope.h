@@ -160,6 +160,18 @@ struct zt_plan {
     enum zt_pixels pixels;
 };
 
+/*
+ * The size of a video for a resolution and a picture's size, as every engine plans it: the row of
+ * the upstream model's table whose ratio is nearest (by |log| of the quotient) to the picture's.
+ * Sides are multiples of 32. The picture is fitted by its centre crop.
+ */
+ZT_API void zt_size_for(enum zt_resolution resolution, int image_width_px, int image_height_px,
+                        int *ret_width_px, int *ret_height_px);
+
+/* The rows of that table: false past the last. ratio is "16:9", ... */
+ZT_API bool zt_size_row(int index, enum zt_resolution resolution, const char **ret_ratio,
+                        int *ret_width_px, int *ret_height_px);
+
 struct zt_progress {
     const char *stage; /* static: "depth", "render", "denoise", ... */
     int step, steps;   /* within the stage */
@@ -203,6 +215,83 @@ ZT_API enum zt_code zt_engine_plan(struct zt_engine *engine, const struct zt_req
  */
 ZT_API enum zt_code zt_generate(struct zt_engine *engine, const struct zt_request *request,
                                 const struct zt_sink *sink, struct zt_err *err);
+
+/* ---- weight files -------------------------------------------------------------------------- */
+
+struct zt_model_file;
+
+/* Strings live as long as the file is open. */
+struct zt_model_info {
+    const char *part;   /* "dit" "vae" "tiny" "text" "clip"; "": none that is known */
+    const char *model;  /* "Wan2.2-TI2V-5B", ...; "": none that is known */
+    const char *format; /* "safetensors" "gguf" */
+    const char *type;   /* that most bytes are of, as the format calls it */
+    bool can_check;     /* zt_model_file_check knows what it must hold */
+    bool has_tokenizer; /* of the text encoder */
+    size_t tensors;
+    int64_t elements, bytes;
+};
+
+struct zt_model_tensor {
+    const char *name, *type, *file;
+    int n_dims;
+    int64_t shape[5]; /* the slowest dimension first */
+    int64_t bytes;
+};
+
+/* Bytes read and in all; true stops. Called on the caller's thread. */
+typedef bool zt_model_progress_fn(void *user, size_t done_bytes, size_t all_bytes);
+
+/*
+ * Opens a .safetensors or .gguf file, an index of shards or a folder with one, and checks all of its
+ * descriptions, not its data.
+ *   ZT_E_NOT_FOUND, ZT_E_CORRUPT, ZT_E_LIMIT, ZT_E_UNSUPPORTED (another format, a pickle, ...)
+ */
+ZT_API enum zt_code zt_model_file_open(const char *path, struct zt_model_file **ret,
+                                       struct zt_err *err);
+ZT_API void zt_model_file_close(struct zt_model_file *model); /* NULL is fine */
+ZT_API void zt_model_file_info(const struct zt_model_file *model, struct zt_model_info *ret);
+
+/* In the order of names; false past the last. */
+ZT_API bool zt_model_file_tensor(const struct zt_model_file *model, size_t index,
+                                 struct zt_model_tensor *ret);
+
+/* Metadata that is text, and its key; NULL past the last. */
+ZT_API const char *zt_model_file_meta(const struct zt_model_file *model, size_t index,
+                                      const char **key);
+
+/*
+ * Whether the model's tensors are all there, of the right shapes and usable types.
+ *   ZT_E_CORRUPT      msg counts the problems and names the first ones
+ *   ZT_E_UNSUPPORTED  not a model that runs here
+ */
+ZT_API enum zt_code zt_model_file_check(const struct zt_model_file *model, struct zt_err *err);
+
+/* Reads all data. ZT_E_CORRUPT: NaN or infinity, with the tensors' names. */
+ZT_API enum zt_code zt_model_file_scan(const struct zt_model_file *model, int threads,
+                                       zt_model_progress_fn *progress, void *user,
+                                       struct zt_err *err);
+
+struct zt_model_convert {
+    const char *type; /* one of zt_model_type's */
+    bool replace;     /* a file that is there */
+    int threads;      /* 0: one a core */
+};
+
+/* "f32", "f16", "bf16", "q8_0", ... by index; NULL past the last. */
+ZT_API const char *zt_model_type(int index);
+
+/*
+ * Writes one GGUF file with the names of the original model. Matrices get the type; tables, norms and
+ * embeddings of time and patches stay precise. The file appears whole or not at all.
+ *   ZT_E_CONFLICT     it is there already
+ *   ZT_E_CORRUPT      a value is NaN or infinite
+ *   ZT_E_CANCELLED, ZT_E_IO, ZT_E_FULL, ZT_E_UNSUPPORTED
+ */
+ZT_API enum zt_code zt_model_file_convert(const struct zt_model_file *model, const char *path,
+                                          const struct zt_model_convert *options,
+                                          zt_model_progress_fn *progress, void *user,
+                                          struct zt_err *err);
 
 /* ---- video files --------------------------------------------------------------------------- */
 

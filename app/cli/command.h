@@ -31,7 +31,8 @@ struct zt_command {
 
 extern const struct zt_command zt_command_serve, zt_command_worker, zt_command_generate,
     zt_command_keys, zt_command_users, zt_command_tasks, zt_command_callbacks, zt_command_explain,
-    zt_command_health, zt_command_version, zt_command_backup, zt_command_restore, zt_command_doctor;
+    zt_command_health, zt_command_version, zt_command_backup, zt_command_restore, zt_command_doctor,
+    zt_command_models;
 
 /* All of them, in the order of the help: main.c. */
 extern const struct zt_command *const zt_commands[];

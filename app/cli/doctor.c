@@ -5,27 +5,13 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/findings.h"
+#include "cli/json.h"
 
 struct own {
     bool json;
 };
 
 static const char *const words[] = { "ok", "warn", "fail" };
-
-static void put_json_string(const char *s)
-{
-    putchar('"');
-    for (; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
 
 static void format(char *dst, size_t size, const char *fmt, va_list args) ZT_PRINTF(3, 0);
 static void format(char *dst, size_t size, const char *fmt, va_list args)
@@ -46,9 +32,9 @@ void zt_found(struct zt_findings *f, enum zt_finding how, const char *check, con
     f->n[how]++;
     if (f->json) {
         printf("{\"check\":\"%s\",\"result\":\"%s\",\"text\":", check, words[how]);
-        put_json_string(text);
+        zt_json_put(text);
         printf(",\"todo\":");
-        put_json_string(how == ZT_FINE ? "" : todo);
+        zt_json_put(how == ZT_FINE ? "" : todo);
         printf("}\n");
         return;
     }

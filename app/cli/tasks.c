@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/watch.h"
 #include "service/data.h"
 #include "service/handles.h"
@@ -19,27 +20,6 @@ struct own {
 };
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
-
-static void put_string(const char *s)
-{
-    putchar('"');
-    for (; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
-
-static void put_text(const char *key, const char *value)
-{
-    printf(",\"%s\":", key);
-    put_string(value);
-}
 
 /* What is stored as JSON already stays it; nothing becomes null. */
 static void put_raw(const char *key, const char *value)
@@ -58,19 +38,19 @@ static void put_time(const char *key, int64_t us)
 static void put_json(const struct zt_task *t)
 {
     printf("{\"id\":");
-    put_string(t->id);
-    put_text("state", zt_task_state_name(t->state));
-    put_text("model", t->model);
-    put_text("engine", t->engine);
+    zt_json_put(t->id);
+    zt_json_put_text("state", zt_task_state_name(t->state));
+    zt_json_put_text("model", t->model);
+    zt_json_put_text("engine", t->engine);
     printf(",\"keyId\":%" PRId64 ",\"attempt\":%d,\"progress\":%d", t->key_id, t->attempt,
            t->percent);
-    put_text("stage", t->stage);
-    put_text("worker", t->worker);
+    zt_json_put_text("stage", t->stage);
+    zt_json_put_text("worker", t->worker);
     put_time("createTime", t->created_us);
     put_time("startTime", t->started_us);
     put_time("completeTime", t->completed_us);
-    put_text("failCode", t->fail_code);
-    put_text("failMsg", t->fail_msg);
+    zt_json_put_text("failCode", t->fail_code);
+    zt_json_put_text("failMsg", t->fail_msg);
     put_raw("input", t->input);
     put_raw("result", t->result);
     printf("}\n");

@@ -11,28 +11,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "tensor/container.h"
+#include "tensor/gguf_entry.h"
 
 #define HEADER_MAX    ((size_t)256 << 20)
 #define KEYS_MAX      65536
 #define ALIGNMENT_MAX (1U << 20)
 #define ORIG_SHAPE    "comfy.gguf.orig_shape."
 
-enum value_type { U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64, TYPES };
-static const uint8_t value_bytes[TYPES] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
-
-struct entry {
-    struct zt_gguf_str key;
-    enum value_type type; /* of the elements, in an array */
-    bool is_array;
-    size_t n;
-    const uint8_t *data;
-};
-
-struct zt_gguf {
-    struct entry *entries;
-    size_t n;
-    const uint8_t *end; /* of the header */
-};
+static const uint8_t value_bytes[ZT_GGUF_TYPES] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
 
 struct cursor {
     const uint8_t *at, *end;
@@ -93,26 +79,28 @@ static enum zt_code cut_short(const struct reading *r, struct zt_err *err)
 /* ---- metadata ------------------------------------------------------------------------------ */
 
 /* Passes over the n values of an entry; false when they don't fit into the file. */
-static bool take_values(struct cursor *in, struct entry *e)
+static bool take_values(struct cursor *in, struct zt_gguf_entry *e)
 {
     struct zt_gguf_str s;
     size_t bytes;
 
     e->data = in->at;
-    if (e->type == STRING) {
+    if (e->type == ZT_GGUF_STRING) {
         for (size_t i = 0; i < e->n; i++) {
             if (!take_str(in, &s))
                 return false;
         }
+        e->bytes = (size_t)(in->at - e->data);
         return true;
     }
     if (!zt_size_mul(e->n, value_bytes[e->type], 1, &bytes) || bytes > left(in))
         return false;
     in->at += bytes;
+    e->bytes = bytes;
     return true;
 }
 
-static enum zt_code read_entry(struct reading *r, struct entry *e, struct zt_err *err)
+static enum zt_code read_entry(struct reading *r, struct zt_gguf_entry *e, struct zt_err *err)
 {
     uint64_t type, n = 1;
 
@@ -120,25 +108,25 @@ static enum zt_code read_entry(struct reading *r, struct entry *e, struct zt_err
         return cut_short(r, err);
     if (!zt_utf8_valid(e->key.s, e->key.n) || e->key.n == 0)
         return zt_fail(err, ZT_E_CORRUPT, "%.80s: a metadata key is not text", r->map->file);
-    e->is_array = type == ARRAY;
+    e->is_array = type == ZT_GGUF_ARRAY;
     if (e->is_array && (!take(&r->in, 4, &type) || !take(&r->in, 8, &n)))
         return cut_short(r, err);
-    if (type >= TYPES || type == ARRAY)
+    if (type >= ZT_GGUF_TYPES || type == ZT_GGUF_ARRAY)
         return zt_fail(err, ZT_E_UNSUPPORTED, "%.80s: metadata '%.*s' has the unknown type %llu",
                        r->map->file, (int)(e->key.n < 80 ? e->key.n : 80), e->key.s,
                        (unsigned long long)type);
-    e->type = (enum value_type)type;
+    e->type = (enum zt_gguf_type)type;
     e->n = (size_t)n;
     return take_values(&r->in, e) ? ZT_OK : cut_short(r, err);
 }
 
 /* Texts are found by zt_weights_meta as well. */
-static enum zt_code add_text(struct reading *r, const struct entry *e, struct zt_err *err)
+static enum zt_code add_text(struct reading *r, const struct zt_gguf_entry *e, struct zt_err *err)
 {
     struct cursor in = { e->data, r->in.end };
     struct zt_gguf_str s;
 
-    if (e->type != STRING || e->is_array || !take_str(&in, &s) || !zt_utf8_valid(s.s, s.n))
+    if (e->type != ZT_GGUF_STRING || e->is_array || !take_str(&in, &s) || !zt_utf8_valid(s.s, s.n))
         return ZT_OK;
     const char *key = zt_arena_strndup(&r->w->arena, e->key.s, e->key.n);
     const char *value = zt_arena_strndup(&r->w->arena, s.s, s.n);
@@ -149,8 +137,8 @@ static enum zt_code add_text(struct reading *r, const struct entry *e, struct zt
 
 static int by_key(const void *a, const void *b)
 {
-    const struct zt_gguf_str *x = &((const struct entry *)a)->key;
-    const struct zt_gguf_str *y = &((const struct entry *)b)->key;
+    const struct zt_gguf_str *x = &((const struct zt_gguf_entry *)a)->key;
+    const struct zt_gguf_str *y = &((const struct zt_gguf_entry *)b)->key;
     int order = memcmp(x->s, y->s, x->n < y->n ? x->n : y->n);
 
     return order ? order : (x->n > y->n) - (x->n < y->n);
@@ -163,7 +151,7 @@ static enum zt_code read_entries(struct reading *r, uint64_t n, struct zt_err *e
     if (n > KEYS_MAX)
         return zt_fail(err, ZT_E_LIMIT, "%.80s: more than %d metadata entries", r->map->file,
                        KEYS_MAX);
-    g->entries = zt_new_array(struct entry, n);
+    g->entries = zt_new_array(struct zt_gguf_entry, n);
     for (; g->n < n; g->n++) {
         ZT_TRY(read_entry(r, &g->entries[g->n], err));
         ZT_TRY(add_text(r, &g->entries[g->n], err));
@@ -359,38 +347,39 @@ void zt_gguf_free(struct zt_gguf *gguf)
     free(gguf);
 }
 
-static const struct entry *find(const struct zt_gguf *gguf, const char *key, bool is_array)
+static const struct zt_gguf_entry *find(const struct zt_gguf *gguf, const char *key, bool is_array)
 {
-    struct entry wanted = { .key = { key, strlen(key) } };
+    struct zt_gguf_entry wanted = { .key = { key, strlen(key) } };
 
     if (gguf == NULL || gguf->n == 0)
         return NULL;
-    const struct entry *e = bsearch(&wanted, gguf->entries, gguf->n, sizeof(wanted), by_key);
+    const struct zt_gguf_entry *e =
+        bsearch(&wanted, gguf->entries, gguf->n, sizeof(wanted), by_key);
     return e && e->is_array == is_array ? e : NULL;
 }
 
-static bool as_int(enum value_type type, const uint8_t *at, int64_t *ret)
+static bool as_int(enum zt_gguf_type type, const uint8_t *at, int64_t *ret)
 {
     uint64_t v = number(at, value_bytes[type]);
 
     switch (type) {
-    case U64:
+    case ZT_GGUF_U64:
         if (v > INT64_MAX)
             return false;
         break;
-    case I8:
+    case ZT_GGUF_I8:
         v = (uint64_t)(int64_t)(int8_t)v;
         break;
-    case I16:
+    case ZT_GGUF_I16:
         v = (uint64_t)(int64_t)(int16_t)v;
         break;
-    case I32:
+    case ZT_GGUF_I32:
         v = (uint64_t)(int64_t)(int32_t)v;
         break;
-    case U8:
-    case U16:
-    case U32:
-    case I64:
+    case ZT_GGUF_U8:
+    case ZT_GGUF_U16:
+    case ZT_GGUF_U32:
+    case ZT_GGUF_I64:
         break;
     default:
         return false;
@@ -401,16 +390,16 @@ static bool as_int(enum value_type type, const uint8_t *at, int64_t *ret)
 
 bool zt_gguf_int(const struct zt_gguf *gguf, const char *key, int64_t *ret)
 {
-    const struct entry *e = find(gguf, key, false);
+    const struct zt_gguf_entry *e = find(gguf, key, false);
 
     return e && as_int(e->type, e->data, ret);
 }
 
 bool zt_gguf_bool(const struct zt_gguf *gguf, const char *key, bool *ret)
 {
-    const struct entry *e = find(gguf, key, false);
+    const struct zt_gguf_entry *e = find(gguf, key, false);
 
-    if (e == NULL || e->type != BOOL)
+    if (e == NULL || e->type != ZT_GGUF_BOOL)
         return false;
     *ret = *e->data != 0;
     return true;
@@ -418,16 +407,16 @@ bool zt_gguf_bool(const struct zt_gguf *gguf, const char *key, bool *ret)
 
 size_t zt_gguf_array(const struct zt_gguf *gguf, const char *key)
 {
-    const struct entry *e = find(gguf, key, true);
+    const struct zt_gguf_entry *e = find(gguf, key, true);
 
     return e ? e->n : 0;
 }
 
 bool zt_gguf_array_strings(const struct zt_gguf *gguf, const char *key, struct zt_gguf_str *dst)
 {
-    const struct entry *e = find(gguf, key, true);
+    const struct zt_gguf_entry *e = find(gguf, key, true);
 
-    if (e == NULL || e->type != STRING)
+    if (e == NULL || e->type != ZT_GGUF_STRING)
         return false;
     struct cursor in = { e->data, gguf->end };
     for (size_t i = 0; i < e->n; i++)
@@ -437,13 +426,13 @@ bool zt_gguf_array_strings(const struct zt_gguf *gguf, const char *key, struct z
 
 bool zt_gguf_array_floats(const struct zt_gguf *gguf, const char *key, float *dst)
 {
-    const struct entry *e = find(gguf, key, true);
+    const struct zt_gguf_entry *e = find(gguf, key, true);
 
-    if (e == NULL || (e->type != F32 && e->type != F64))
+    if (e == NULL || (e->type != ZT_GGUF_F32 && e->type != ZT_GGUF_F64))
         return false;
     for (size_t i = 0; i < e->n; i++) {
         double wide;
-        if (e->type == F32) {
+        if (e->type == ZT_GGUF_F32) {
             memcpy(&dst[i], e->data + i * 4, 4);
         } else {
             memcpy(&wide, e->data + i * 8, 8);
@@ -455,7 +444,7 @@ bool zt_gguf_array_floats(const struct zt_gguf *gguf, const char *key, float *ds
 
 bool zt_gguf_array_ints(const struct zt_gguf *gguf, const char *key, int64_t *dst)
 {
-    const struct entry *e = find(gguf, key, true);
+    const struct zt_gguf_entry *e = find(gguf, key, true);
 
     for (size_t i = 0; e && i < e->n; i++) {
         if (!as_int(e->type, e->data + i * value_bytes[e->type], &dst[i]))

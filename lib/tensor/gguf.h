@@ -1,5 +1,5 @@
 /*
- * gguf.h - the metadata of a GGUF file beyond plain strings: numbers and arrays, e.g. a tokenizer's.
+ * gguf.h - the metadata of a GGUF file beyond plain strings: numbers, arrays, e.g. a tokenizer's.
  * The reader is our own: ggml's prints, ends the process on some damage, and refuses the five
  * dimensions of the community's Wan files.
  *

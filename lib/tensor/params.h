@@ -23,8 +23,8 @@ enum zt_param_kind {
 };
 
 /*
- * One parameter. ne is ggml's order; the file's tensor must have as many elements and the same shape
- * once dimensions of 1 are left out and, for a fold, the fastest ones are multiplied together:
+ * One parameter. ne is ggml's order; the file's tensor must have as many elements and the same
+ * shape once dimensions of 1 are left out and, for a fold, the fastest are multiplied together:
  * ne { 4096, 12 } takes a [12, 64, 64] tensor only with fold 2. A file may have folded some or all
  * of them already.
  */
@@ -81,15 +81,15 @@ const struct zt_weight *zt_params_find(const struct zt_weights *weights,
                                        const struct zt_param_names *names, const char *name);
 
 /*
- * The canonical name of a file's tensor: its prefix taken off, its alias turned back. A name no alias
- * knows stays as it is. False when it is longer than size.
+ * The canonical name of a file's tensor: its prefix taken off, its alias turned back. A name that no
+ * alias knows stays as it is. False when it is longer than size.
  */
 bool zt_params_canonical(const struct zt_param_names *names, const char *name, char *dst,
                          size_t size);
 
 /*
  * What zt_params_load would take: memory of its own, and bytes mapped from the files. device NULL:
- * the CPU, which maps. Close: a convolution whose values F16 cannot hold is counted as F16. Checks as
+ * the CPU, which maps. A convolution whose values F16 cannot hold is counted as F16. Checks as
  * zt_params_check does.
  */
 enum zt_code zt_params_measure(const struct zt_weights *weights, const char *what,

@@ -117,7 +117,7 @@ static bool fits(const struct zt_weight *w, const struct zt_param *p)
 
 /* ---- types --------------------------------------------------------------------------------- */
 
-static bool is_float(const struct zt_weight *w)
+bool zt_weight_is_float(const struct zt_weight *w)
 {
     if (w->type == GGML_TYPE_COUNT)
         return strcmp(w->raw_type, "F8_E4M3") == 0 || strcmp(w->raw_type, "F8_E5M2") == 0;
@@ -129,9 +129,7 @@ static bool is_float(const struct zt_weight *w)
     return ggml_get_type_traits(w->type)->to_float != NULL;
 }
 
-/* The scale of an 8-bit weight: `base.scale_weight` or `base.weight_scale` beside `base.weight`. */
-static const struct zt_weight *find_scale(const struct zt_weights *weights,
-                                          const struct zt_weight *w)
+const struct zt_weight *zt_weight_scale(const struct zt_weights *weights, const struct zt_weight *w)
 {
     char name[ZT_WEIGHTS_NAME_MAX + 16];
     int base = (int)strlen(w->name) - (int)strlen("weight");
@@ -205,9 +203,10 @@ static void plan_one(const struct zt_weights *weights, const struct zt_param *pa
         problem(p, text);
         return;
     }
-    plan->scale = find_scale(weights, w);
-    bool scales = plan->scale == NULL || (plan->scale->elements == 1 && is_float(plan->scale));
-    if (!is_float(w) || !scales) {
+    plan->scale = zt_weight_scale(weights, w);
+    bool scales =
+        plan->scale == NULL || (plan->scale->elements == 1 && zt_weight_is_float(plan->scale));
+    if (!zt_weight_is_float(w) || !scales) {
         p->types++;
         snprintf(text, sizeof(text), "'%s' is %s%s", w->name, w->raw_type,
                  scales ? ", not floats" : " with a scale that is not one number");

@@ -141,10 +141,10 @@ static enum zt_code read_header(const struct reading *r, json_t *header, struct 
         return zt_fail(err, ZT_E_CORRUPT, "%.80s: the header is not a JSON object", r->file);
     json_object_foreach(header, name, value)
     {
-        if (strcmp(name, "__metadata__") == 0)
-            ZT_TRY(read_metadata(r, value, err));
-        else
+        if (strcmp(name, "__metadata__") != 0)
             ZT_TRY(read_tensor(r, name, value, err));
+        else if (r->w->n_maps == 1) /* shards repeat that of the first */
+            ZT_TRY(read_metadata(r, value, err));
     }
     return zt_weights_check_overlap(r->w, first, err);
 }

@@ -134,6 +134,14 @@ const char *zt_weights_meta(const struct zt_weights *weights, const char *key)
     return NULL;
 }
 
+const char *zt_weights_meta_at(const struct zt_weights *weights, size_t index, const char **key)
+{
+    if (index >= weights->n_meta)
+        return NULL;
+    *key = weights->meta[index].key;
+    return weights->meta[index].value;
+}
+
 const char *zt_weights_format(const struct zt_weights *weights)
 {
     return weights->format;

@@ -1,9 +1,10 @@
 /*
- * weights.h - the tensors that weight files hold, as one list of names: safetensors (one file, shards
- * with an index, a folder) and GGUF, mapped into memory.
+ * weights.h - the tensors that weight files hold, as one list of names: safetensors (one file,
+ * shards with an index, a folder) and GGUF, mapped into memory.
  *
- * Files are hostile. Opening checks every length, offset, type, shape and name, that data lies within
- * the file and no two tensors overlap; what is in the list can be read without further checks.
+ * Files are hostile. Opening checks every length, offset, type, shape and name, that data lies
+ * within the file and no two tensors overlap; what is listed can be read without further checks. A
+ * file must not be cut short by others while it is open: reading past its new end is a SIGBUS.
  * Read-only after opening: any thread.
  */
 #ifndef ZT_TENSOR_WEIGHTS_H
@@ -32,8 +33,8 @@ struct zt_weight {
 struct zt_weights;
 
 /*
- * path   a .safetensors or .gguf file (told apart by content), a .safetensors.index.json, or a folder
- *        with one index or with .safetensors files whose names do not clash
+ * path   a .safetensors or .gguf file (told apart by content), a .safetensors.index.json, or a
+ *        folder with one index, or .safetensors files whose tensors do not clash, or one .gguf
  *   ZT_E_NOT_FOUND    nothing there; msg says what was looked for
  *   ZT_E_CORRUPT      damaged or hostile; msg names file and tensor
  *   ZT_E_UNSUPPORTED  neither format, or a version unknown (a PyTorch pickle says so)
@@ -49,15 +50,19 @@ const struct zt_weight *zt_weights_at(const struct zt_weights *weights, size_t i
 const struct zt_weight *zt_weights_find(const struct zt_weights *weights, const char *name);
 
 /*
- * Metadata: the value of a safetensors __metadata__ entry or of a GGUF string key; NULL when there is
- * none. For GGUF arrays (a tokenizer's), see gguf.h.
+ * Metadata: the value of a safetensors __metadata__ entry or of a GGUF string key; NULL when there
+ * is none. For GGUF arrays (a tokenizer's), see gguf.h. By index: NULL past the last.
  */
 const char *zt_weights_meta(const struct zt_weights *weights, const char *key);
+const char *zt_weights_meta_at(const struct zt_weights *weights, size_t index, const char **key);
 
 /* "safetensors" or "gguf". */
 const char *zt_weights_format(const struct zt_weights *weights);
 
-/* n elements from `first` on as f32: any type of ggml's, F64, and F8_E4M3/F8_E5M2. */
+/*
+ * n elements from `first` on as f32: ggml's types, F64, F8_E4M3, F8_E5M2, U8, BOOL. Any thread.
+ *   ZT_E_UNSUPPORTED  another type, or a quantisation that only matrix products use
+ */
 enum zt_code zt_weight_to_f32(const struct zt_weight *weight, int64_t first, int64_t n, float *dst,
                               struct zt_err *err);
 
