@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "tensor/graph.h"
 
 #include <ggml-cpu.h>
 #include <pthread.h>
@@ -14,8 +15,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* Nodes of the largest graph a device computes: a DiT of 40 blocks has about 4000. */
-#define GRAPH_NODES 32768
 #define THREADS_MAX 256
 
 struct zt_device {
@@ -135,7 +134,7 @@ static enum zt_code new_sched(struct zt_device *d, ggml_backend_sched_t *ret, st
     ggml_backend_t backends[] = { d->main, d->cpu };
     int n = d->main == d->cpu ? 1 : 2;
 
-    *ret = ggml_backend_sched_new(backends, NULL, n, GRAPH_NODES, false, d->offload);
+    *ret = ggml_backend_sched_new(backends, NULL, n, ZT_GRAPH_NODES_MAX, false, d->offload);
     return *ret != NULL ? ZT_OK : zt_fail(err, ZT_E_NOMEM, "no memory for a scheduler");
 }
 

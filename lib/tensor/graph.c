@@ -12,7 +12,6 @@
 
 #define INPUTS_MAX  64
 #define OUTPUTS_MAX 512
-#define NODES_MAX   32768 /* the scheduler of device.c is made for so many */
 
 struct zt_graph {
     struct zt_device *device;
@@ -32,7 +31,7 @@ struct zt_graph {
 enum zt_code zt_graph_new(struct zt_device *device, int nodes, struct zt_graph **ret,
                           struct zt_err *err)
 {
-    zt_assert(nodes > 0 && nodes <= NODES_MAX);
+    zt_assert(nodes > 0 && nodes <= ZT_GRAPH_NODES_MAX);
     zt_auto(graph) struct zt_graph *g = zt_new(struct zt_graph);
     size_t n = (size_t)nodes + INPUTS_MAX + OUTPUTS_MAX;
     struct ggml_init_params params = {

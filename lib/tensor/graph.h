@@ -24,6 +24,7 @@ struct zt_device;
 struct zt_graph;
 
 /* nodes: an upper bound of the tensors the graph will have, inputs and weights' views included. */
+#define ZT_GRAPH_NODES_MAX 32768
 enum zt_code zt_graph_new(struct zt_device *device, int nodes, struct zt_graph **ret,
                           struct zt_err *err);
 void zt_graph_free(struct zt_graph *graph); /* NULL is fine */

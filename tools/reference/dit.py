@@ -72,6 +72,10 @@ def main():
     for k, v in out.items():
         print(f"{k:24} {list(v.shape)} rms {float(v.square().mean().sqrt()):.4f}")
     common.save_tensors(os.path.join(common.REF, "dit.safetensors"), out)
+    model = models.load("transformer")
+    x = torch.randn(48, 2, 12, 14, generator=common.seeded(12))
+    common.save_tensors(os.path.join(common.REF, "dit_large.safetensors"), {
+        "x": x, "first.t500": forward(model, x, token_times(500, [0], 2, 12, 14), text["a.out"])})
 
 
 if __name__ == "__main__":

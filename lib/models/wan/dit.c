@@ -34,11 +34,17 @@ static struct tokens count_tokens(struct zt_dit_size size)
  * ggml's attention on the CPU computes in F32 and gains nothing from narrower keys and values; on
  * GPUs it is written for F16.
  */
+static enum ggml_type kv_type(struct zt_device *device, enum ggml_type type)
+{
+    bool cpu = ggml_backend_sched_get_n_backends(zt_device_sched(device)) == 1;
+
+    return cpu || type == GGML_TYPE_F32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
+}
+
+/* type: that of most of the model's numbers. */
 static void settle(struct zt_dit *dit, enum ggml_type type)
 {
-    bool cpu = ggml_backend_sched_get_n_backends(zt_device_sched(dit->device)) == 1;
-
-    dit->kv_type = cpu || type == GGML_TYPE_F32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
+    dit->kv_type = kv_type(dit->device, type);
     dit->chunk_tokens = (int)(CHUNK_BYTES / ((int64_t)sizeof(float) * dit->config.ffn));
 }
 
@@ -400,8 +406,9 @@ static void pretend(struct ggml_context *ctx, ggml_backend_buffer_t buffer)
 static size_t product_bytes(const struct zt_dit *dit, enum ggml_type type, struct zt_dit_size size)
 {
     struct tokens n = count_tokens(size);
-    int64_t chunk = dit->chunk_tokens < n.all ? dit->chunk_tokens : n.all;
-    int64_t narrow = n.all * dit->config.dim, wide = chunk * dit->config.ffn;
+    int64_t chunk = dit->chunk_tokens > n.frame ? dit->chunk_tokens : n.frame;
+    int64_t narrow = n.all * dit->config.dim;
+    int64_t wide = (chunk < n.all ? chunk : n.all) * dit->config.ffn;
 
     return type == GGML_TYPE_F32 ? 0
                                  : sizeof(ggml_fp16_t) * (size_t)(narrow > wide ? narrow : wide);
@@ -434,6 +441,7 @@ enum zt_code zt_dit_working_bytes(const struct zt_dit_config *config, enum ggml_
 
     ZT_TRY(check_size(config, size, err));
     ZT_TRY(zt_dit_describe(config, type, device, &ctx, &d, err));
+    zt_assert(d != NULL);
     ggml_backend_buffer_t none = ggml_backend_buft_alloc_buffer(zt_device_weights(device), 0);
     enum zt_code rc = none != NULL ? ZT_OK : zt_fail(err, ZT_E_NOMEM, "no memory to measure");
     if (rc == ZT_OK) {
@@ -446,4 +454,11 @@ enum zt_code zt_dit_working_bytes(const struct zt_dit_config *config, enum ggml_
     if (rc == ZT_OK)
         *ret = bytes + product_bytes(d, type, size);
     return rc;
+}
+
+size_t zt_dit_kept_bytes(const struct zt_dit_config *config, enum ggml_type type,
+                         struct zt_device *device)
+{
+    return 2 * (size_t)config->layers * ZT_DIT_TEXT_ROWS *
+           ggml_row_size(kv_type(device, type), config->dim);
 }

@@ -84,4 +84,8 @@ enum zt_code zt_dit_working_bytes(const struct zt_dit_config *config, enum ggml_
                                   struct zt_device *device, struct zt_dit_size size, size_t *ret,
                                   struct zt_err *err);
 
+/* Bytes of device memory that each prompt of such a model keeps. */
+size_t zt_dit_kept_bytes(const struct zt_dit_config *config, enum ggml_type type,
+                         struct zt_device *device);
+
 #endif

@@ -13,10 +13,10 @@
 
 #define ROPE_BASE 10000.0f
 
-/* Upper bounds of the tensors that the builders below make. */
+/* Upper bounds of the tensors that the builders below use, parameters included. */
 #define NODES_FORWARD 64
-#define NODES_BLOCK   96
-#define NODES_CHUNK   24
+#define NODES_BLOCK   84
+#define NODES_CHUNK   18
 #define NODES_PROMPT  64
 
 static struct ggml_tensor *linear(struct ggml_context *ctx, const struct zt_dit_linear *l,
@@ -118,11 +118,14 @@ static struct ggml_tensor *cross_attention(const struct zt_dit *dit, struct ggml
     return linear(ctx, &a->o, attend(ctx, split_heads(ctx, q, dit->config.heads), k, v, y));
 }
 
-static int64_t chunk_frames(const struct zt_dit *dit, int64_t frame_tokens)
+/* As many as chunk_tokens says, but at least one, and no more chunks than a graph has nodes for. */
+static int64_t chunk_frames(const struct zt_dit *dit, int64_t frames, int64_t frame_tokens)
 {
+    int per_block = (ZT_GRAPH_NODES_MAX - NODES_FORWARD) / dit->config.layers;
+    int64_t most = (per_block - NODES_BLOCK) / NODES_CHUNK, least = (frames + most - 1) / most;
     int64_t n = dit->chunk_tokens / frame_tokens;
 
-    return n > 0 ? n : 1;
+    return n > least ? n : least;
 }
 
 /* A few frames at a time, so that what lies between the two matrices stays small. */
@@ -130,7 +133,7 @@ static struct ggml_tensor *add_ffn(const struct zt_dit *dit, struct ggml_context
                                    const struct zt_dit_block *b, struct ggml_tensor *x,
                                    struct ggml_tensor *table)
 {
-    int64_t step = chunk_frames(dit, x->ne[1]), frames = x->ne[2];
+    int64_t frames = x->ne[2], step = chunk_frames(dit, frames, x->ne[1]);
 
     for (int64_t f = 0; f < frames; f += step) {
         int64_t n = frames - f < step ? frames - f : step;
@@ -188,7 +191,7 @@ struct ggml_tensor *zt_dit_build(const struct zt_dit *dit, const struct zt_dit_p
 
 int zt_dit_build_nodes(const struct zt_dit *dit, struct zt_dit_size size)
 {
-    int64_t step = chunk_frames(dit, (int64_t)(size.h / 2) * (size.w / 2));
+    int64_t step = chunk_frames(dit, size.t, (int64_t)(size.h / 2) * (size.w / 2));
     int chunks = (int)((size.t + step - 1) / step);
 
     return NODES_FORWARD + dit->config.layers * (NODES_BLOCK + chunks * NODES_CHUNK);

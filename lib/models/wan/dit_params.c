@@ -12,8 +12,8 @@
 
 #define HEAD_DIM     128   /* of all published models */
 #define HEAD_DIM_MAX 256   /* what ggml's attention is written for */
-#define SIZE_MAX_    65536 /* of any dimension; the largest published is 14336 */
-#define NAME_MAX_    96
+#define DIM_MAX      65536 /* of any dimension; the largest published is 14336 */
+#define NAME_BYTES   96
 
 /* Sizes by meaning; a config gives their values. */
 enum size { ONE, TWO, SIX, FREQ, DIM, DIM6, FFN, TEXT, PATCH, SIZES };
@@ -166,14 +166,14 @@ static int size_of(const struct zt_weights *weights, const char *name, int64_t b
 {
     const struct zt_weight *w = zt_params_find(weights, &zt_dit_names, name);
 
-    if (w == NULL || by <= 0 || w->elements % by != 0 || w->elements / by > SIZE_MAX_)
+    if (w == NULL || by <= 0 || w->elements % by != 0 || w->elements / by > DIM_MAX)
         return 0;
     return (int)(w->elements / by);
 }
 
 static int count_blocks(const struct zt_weights *weights)
 {
-    char name[NAME_MAX_];
+    char name[NAME_BYTES];
     int n = 0;
 
     do
@@ -182,7 +182,7 @@ static int count_blocks(const struct zt_weights *weights)
     return n;
 }
 
-/* Published models of other kinds; 0 of a column is any value. */
+/* Published models of other kinds; NULL when it is none of them. */
 static const char *other_model(const struct zt_weights *weights, int in, int dim)
 {
     bool image = zt_params_find(weights, &zt_dit_names, "img_emb.proj.0.weight") != NULL;
@@ -266,7 +266,7 @@ enum zt_code zt_dit_config_read(const struct zt_weights *weights, int head_dim,
 enum zt_code zt_dit_check(const struct zt_weights *weights, int head_dim, struct zt_err *err)
 {
     struct zt_arena arena = { 0 };
-    struct zt_dit_config config;
+    struct zt_dit_config config = { 0 };
     struct zt_param *params;
 
     ZT_TRY(zt_dit_config_read(weights, head_dim, &config, err));
