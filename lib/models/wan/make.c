@@ -35,6 +35,15 @@ static int percent_at(const struct zt_wan_job *job, int share)
     return WORDS_PERCENT + rest * (100 * job->part + share) / (100 * job->n_parts);
 }
 
+/* A second try passes its stages again; what was told of the whole stays. */
+static enum zt_code enter(struct zt_wan_job *job, const char *stage, int share, struct zt_err *err)
+{
+    int percent = percent_at(job, share);
+
+    return zt_meter_stage(&job->meter, stage, percent > job->meter.to ? percent : job->meter.to,
+                          err);
+}
+
 static size_t plane(const struct zt_wan_job *job)
 {
     return (size_t)job->size.h * (size_t)job->size.w;
@@ -178,7 +187,7 @@ static enum zt_code denoise(struct zt_wan_job *job, const float *given, const bo
 
     if (job->request->resolution == ZT_480P)
         schedule.shift = job->wan->card.shift_480p;
-    ZT_TRY(zt_meter_stage(&job->meter, "denoise", percent_at(job, DENOISE_SHARE), err));
+    ZT_TRY(enter(job, "denoise", DENOISE_SHARE, err));
     ZT_TRY(zt_meter_step(&job->meter, 0, schedule.steps, err));
     ZT_TRY(need_prompts(job, err));
     ZT_TRY(start_noise(job, job->latent, err));
@@ -240,8 +249,8 @@ static enum zt_code find_latent(struct zt_wan_job *job, struct zt_err *err)
 
     make_key(job, key);
     if (folder != NULL && zt_kept_load(folder, job->part, key, job->latent, latent_size(job)))
-        return zt_meter_stage(&job->meter, "resume", percent_at(job, DENOISE_SHARE), err);
-    ZT_TRY(zt_meter_stage(&job->meter, "encode", percent_at(job, GIVEN_SHARE), err));
+        return enter(job, "resume", DENOISE_SHARE, err);
+    ZT_TRY(enter(job, "encode", GIVEN_SHARE, err));
     ZT_TRY(zt_wan_need_vae(job->wan, err));
     ZT_TRY(zt_try_alloc(latent_size(job), sizeof(float), "given frames", &mem, err));
     zt_auto_free float *given = mem;
@@ -269,6 +278,13 @@ static bool try_exact(struct zt_wan_job *job, enum zt_code rc)
     return true;
 }
 
+static enum zt_code tried_exact(enum zt_code rc, struct zt_err *err)
+{
+    if (rc == ZT_E_CORRUPT)
+        zt_err_prefix(err, "in f32 too");
+    return rc;
+}
+
 static enum zt_code make_part(struct zt_wan_job *job, struct zt_err *err)
 {
     job->size = (struct zt_dit_size){ (job->parts[job->part].frames - 1) / 4 + 1,
@@ -279,12 +295,12 @@ static enum zt_code make_part(struct zt_wan_job *job, struct zt_err *err)
     job->latent = latent;
     enum zt_code rc = find_latent(job, err);
     if (try_exact(job, rc))
-        rc = find_latent(job, err);
+        rc = tried_exact(find_latent(job, err), err);
     ZT_TRY(rc);
-    ZT_TRY(zt_meter_stage(&job->meter, "decode", percent_at(job, 100), err));
+    ZT_TRY(enter(job, "decode", 100, err));
     rc = zt_wan_decode(job, err);
     if (try_exact(job, rc))
-        rc = zt_wan_decode(job, err);
+        rc = tried_exact(zt_wan_decode(job, err), err);
     return rc;
 }
 
