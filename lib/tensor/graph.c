@@ -114,6 +114,16 @@ static enum zt_code no_memory(struct zt_graph *graph, struct zt_err *err)
                    zt_device_name(graph->device));
 }
 
+enum zt_code zt_graph_reserve(struct zt_graph *graph, struct zt_err *err)
+{
+    ggml_backend_sched_t sched = zt_device_sched(graph->device);
+
+    ggml_backend_sched_reset(sched);
+    if (zt_fault("alloc") || !ggml_backend_sched_reserve(sched, graph->cgraph))
+        return no_memory(graph, err);
+    return ZT_OK;
+}
+
 enum zt_code zt_graph_run(struct zt_graph *graph, struct zt_err *err)
 {
     ggml_backend_sched_t sched = zt_device_sched(graph->device);

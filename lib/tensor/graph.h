@@ -51,6 +51,12 @@ void zt_graph_output(struct zt_graph *graph, struct ggml_tensor *tensor, void *d
 size_t zt_graph_bytes(struct zt_graph *graph);
 
 /*
+ * Allocates the working memory zt_graph_run would need and keeps it for later graphs, so that these
+ * cannot run out of it. Computes nothing. ZT_E_NOMEM as of zt_graph_run.
+ */
+enum zt_code zt_graph_reserve(struct zt_graph *graph, struct zt_err *err);
+
+/*
  * Allocates, copies inputs in, computes, copies outputs out.
  *   ZT_E_NOMEM      the working memory is not to be had; msg says how much it is
  *   ZT_E_CANCELLED  the device's stop function said so

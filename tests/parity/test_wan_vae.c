@@ -9,6 +9,7 @@
 #include "parity.h"
 #include "vae_random.h"
 
+#include <malloc.h>
 #include <sys/wait.h>
 
 #define F32_LIMIT 1e-4 /* ten times what another order of summation costs */
@@ -423,7 +424,7 @@ static bool drop_frame(void *user, const struct zt_vae_frame *f)
 /* Buffers as ggml has them, or the process's own peak where no sanitizer adds to it. */
 static void foresees_what_it_takes(void)
 {
-    static const struct zt_tile tiles[] = { { 0, 0, false }, { 8, 2, false }, { 8, 2, true } };
+    static const struct zt_tile tiles[] = { { 0, 0, false }, { 12, 4, false }, { 12, 4, true } };
     struct zt_vae_config config = {
         .z = 48,
         .enc = { 16, 16, 32, 64, 64 },
@@ -431,7 +432,7 @@ static void foresees_what_it_takes(void)
         .down_time = { false, true, true, false },
         .up_time = { true, true, false, false },
     };
-    struct zt_vae_size size = { 2, 8, 14 };
+    struct zt_vae_size size = { 2, 10, 18 };
     struct zt_err err = { 0 };
     float *latent = some_latent(size);
 
@@ -442,6 +443,7 @@ static void foresees_what_it_takes(void)
         struct zt_vae_bytes bytes;
         CHECK_INT("trims", zt_device_trim(device, &err), ZT_OK);
         CHECK_INT("measures", zt_vae_decode_bytes(vae, size, &tiles[i], &bytes, &err), ZT_OK);
+        malloc_trim(0);
         size_t before = status_bytes("VmRSS:");
         bool by_process = reset_peak();
         CHECK_INT("decodes", zt_vae_decode(vae, latent, size, &tiles[i], drop_frame, NULL, &err),

@@ -47,7 +47,8 @@ static const struct zt_param_alias aliases[] = {
     { "encoder.downsamples.#.downsamples.#.residual.6.", "encoder.down_blocks.#.resnets.#.conv2." },
     { "encoder.downsamples.#.downsamples.#.shortcut.",
       "encoder.down_blocks.#.resnets.#.conv_shortcut." },
-    { "encoder.downsamples.#.downsamples.2.resample.", "encoder.down_blocks.#.downsampler.resample." },
+    { "encoder.downsamples.#.downsamples.2.resample.",
+      "encoder.down_blocks.#.downsampler.resample." },
     { "encoder.downsamples.#.downsamples.2.time_conv.",
       "encoder.down_blocks.#.downsampler.time_conv." },
     { "decoder.upsamples.#.upsamples.#.residual.0.", "decoder.up_blocks.#.resnets.#.norm1." },
@@ -314,11 +315,9 @@ static struct ggml_tensor *probe(struct ggml_context *ctx, enum ggml_type type)
     return ggml_conv_3d_direct(ctx, kernel, x, 1, 1, 1, 1, 1, 0, 1, 1, 1, 8, 1, 8);
 }
 
-void zt_vae_settle(struct zt_vae *vae)
+void zt_vae_settle(struct zt_vae *vae, enum ggml_type type)
 {
     ggml_backend_t main = ggml_backend_sched_get_backend(zt_device_sched(vae->device), 0);
-    struct zt_vae_half *half = vae->parts & ZT_VAE_DECODER ? &vae->decoder : &vae->encoder;
-    enum ggml_type type = half->first.w->type;
     struct ggml_init_params params = { .mem_size = 8 * ggml_tensor_overhead(), .no_alloc = true };
     struct ggml_context *ctx = ggml_init(params);
 
@@ -327,6 +326,11 @@ void zt_vae_settle(struct zt_vae *vae)
         ggml_backend_dev_type(ggml_backend_get_device(main)) == GGML_BACKEND_DEVICE_TYPE_CPU;
     vae->conv_3d = ctx != NULL && ggml_backend_supports_op(main, probe(ctx, type));
     ggml_free(ctx);
+}
+
+static enum ggml_type kernel_type(const struct zt_vae *vae)
+{
+    return (vae->parts & ZT_VAE_DECODER ? &vae->decoder : &vae->encoder)->first.w->type;
 }
 
 /* The kernel's values as F16, into `to`, which has a buffer. */
@@ -433,7 +437,7 @@ enum zt_code zt_vae_open(const struct zt_weights *weights, const struct zt_vae_c
     else
         ZT_TRY(zt_params_load(weights, "VAE", rows, n, &zt_vae_names, device, NULL, NULL,
                               &vae->params, err));
-    zt_vae_settle(vae);
+    zt_vae_settle(vae, kernel_type(vae));
     *ret = zt_take_vae(&vae);
     return ZT_OK;
 }
@@ -454,7 +458,7 @@ enum zt_code zt_vae_describe(const struct zt_vae_config *config, int parts, enum
     if (vae->own_buffer == NULL)
         return zt_fail(err, ZT_E_NOMEM, "no memory to measure the VAE");
     zt_vae_pretend(vae->own_ctx, vae->own_buffer);
-    zt_vae_settle(vae);
+    zt_vae_settle(vae, kernel_type(vae));
     *ret = zt_take_vae(&vae);
     return ZT_OK;
 }

@@ -2,8 +2,8 @@
  * vae.h - the causal video autoencoder of Wan 2.2: from pictures to latents (4 frames by 16 by 16
  * pixels each) and back. VAE.md in this folder says how it is computed and what it takes.
  *
- * A VAE belongs to its device's thread. Latents are normalised, f32, [z][t][h][w], w fastest, as the
- * DiT has them. A clip has 1 + 4 (t - 1) frames of 16 w by 16 h pixels.
+ * A VAE belongs to its device's thread. Latents are normalised, f32, [z][t][h][w], w fastest, as
+ * the DiT has them. A clip has 1 + 4 (t - 1) frames of 16 w by 16 h pixels.
  */
 #ifndef ZT_MODELS_WAN_VAE_H
 #define ZT_MODELS_WAN_VAE_H
@@ -39,7 +39,7 @@ struct zt_vae_config {
 
 /*
  * What the shapes in the file say, checked. mean and std are those of Wan 2.2, which no file of
- * weights holds; a model with another z than 48 needs its own set in *ret afterwards (it gets 0, 1).
+ * weights holds; a model with another z than 48 gets 0 and 1: its caller sets them in *ret.
  *   ZT_E_UNSUPPORTED  another autoencoder: msg names it where it is known
  *   ZT_E_CORRUPT      no autoencoder, or shapes that contradict each other
  */
@@ -86,8 +86,8 @@ struct zt_vae_size {
  * Calls on_frame once a frame, in order: 1 for the first latent frame and 4 for each after it, as
  * soon as all tiles of it are there; with tile->by_tile, after the last tile. The result does not
  * depend on when it was stopped and started again. tile NULL: the whole.
- *   ZT_E_NOMEM      it can be called again with a smaller tile; no frame of a latent frame that was
- *                   not finished has been handed on
+ *   ZT_E_NOMEM      it can be called again with a smaller tile. All memory is taken before the first
+ *                   frame is handed on, unless the device's driver takes more of its own
  *   ZT_E_CANCELLED  on_frame or the device's stop function said so
  *   ZT_E_INVALID, ZT_E_FULL, ZT_E_IO (the temporary file of by_tile)
  */

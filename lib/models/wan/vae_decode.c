@@ -51,32 +51,23 @@ static struct ggml_tensor *double_time(struct zt_vae_build *b, const struct zt_v
 {
     struct zt_vae_step step = { .kt = 3, .ks = 1, .stride = 1, .stride_t = 1 };
     struct ggml_tensor *cache = zt_vae_cache(b, x, 2);
-    int64_t c = x->ne[0], area = x->ne[1] * x->ne[2], n = x->ne[3];
 
     if (b->first) /* which the convolution never sees: its cache stays zero */
         return x;
     struct ggml_tensor *all = zt_vae_after(b, cache, x);
     zt_vae_keep(b, cache, all);
-    struct ggml_tensor *y = zt_vae_conv(b, time, all, step);
-    y = ggml_permute(b->ctx, ggml_reshape_4d(b->ctx, y, c, 2, area, n), 0, 2, 1, 3);
-    return ggml_reshape_4d(b->ctx, ggml_cont(b->ctx, y), c, x->ne[1], x->ne[2], 2 * n);
-}
-
-static struct ggml_tensor *enlarge(struct ggml_context *ctx, struct ggml_tensor *x, int w, int h,
-                                   int n)
-{
-    return ggml_interpolate(ctx, x, x->ne[0], w * x->ne[1], h * x->ne[2], n * x->ne[3],
-                            GGML_SCALE_MODE_NEAREST);
+    return zt_vae_unfold(b, zt_vae_conv(b, time, all, step), 2);
 }
 
 /* Half the channels: output channel o takes 2o in even rows and 2o + 1 in odd ones. */
-static struct ggml_tensor *deal_rows(struct ggml_context *ctx, struct ggml_tensor *x)
+static struct ggml_tensor *deal_rows(const struct zt_vae_build *b, struct ggml_tensor *x)
 {
+    struct ggml_context *ctx = b->ctx;
     int64_t out = x->ne[0] / 2, w = x->ne[1], h = x->ne[2], n = x->ne[3];
     struct ggml_tensor *pairs = ggml_reshape_4d(ctx, x, 2, out, w, h * n);
     struct ggml_tensor *rows = ggml_cont(ctx, ggml_permute(ctx, pairs, 2, 0, 1, 3));
 
-    return enlarge(ctx, ggml_reshape_4d(ctx, rows, out, w, 2 * h, n), 2, 1, 1);
+    return zt_vae_enlarge(b, ggml_reshape_4d(ctx, rows, out, w, 2 * h, n), 2, 1, 1);
 }
 
 static struct ggml_tensor *stage(struct zt_vae_build *b, const struct zt_vae_stage *s,
@@ -91,9 +82,9 @@ static struct ggml_tensor *stage(struct zt_vae_build *b, const struct zt_vae_sta
         return y;
     if (s->time.w != NULL)
         y = double_time(b, &s->time, y);
-    y = zt_vae_conv(b, &s->resample, enlarge(b->ctx, y, 2, 2, 1), step);
-    x = y->ne[0] < x->ne[0] ? deal_rows(b->ctx, x)
-                            : enlarge(b->ctx, x, 2, 2, s->time.w && !b->first ? 2 : 1);
+    y = zt_vae_conv(b, &s->resample, zt_vae_enlarge(b, y, 2, 2, 1), step);
+    x = y->ne[0] < x->ne[0] ? deal_rows(b, x)
+                            : zt_vae_enlarge(b, x, 2, 2, s->time.w && !b->first ? 2 : 1);
     return ggml_add(b->ctx, y, x);
 }
 
@@ -303,7 +294,7 @@ static enum zt_code lay_out(struct decode *d, size_t ret_values[3], struct zt_er
 
 static enum zt_code prepare(struct decode *d, struct zt_err *err)
 {
-    size_t values[3];
+    size_t values[3] = { 0 };
     void *buf[3] = { NULL };
 
     ZT_TRY(lay_out(d, values, err));
@@ -352,7 +343,7 @@ enum zt_code zt_vae_decode_bytes(struct zt_vae *vae, struct zt_vae_size size,
     };
     __attribute__((cleanup(zt_auto_vae_caches))) struct zt_vae_caches caches = { 0 };
     struct zt_vae_bytes bytes = zt_vae_weight_bytes(vae);
-    size_t values[3];
+    size_t values[3] = { 0 };
 
     ZT_TRY(lay_out(&d, values, err));
     struct zt_vae_run run = decoder_run(&d, &caches);

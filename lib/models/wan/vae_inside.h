@@ -69,7 +69,7 @@ struct zt_vae_bytes zt_vae_weight_bytes(const struct zt_vae *vae);
 void zt_vae_pretend(struct ggml_context *ctx, ggml_backend_buffer_t empty);
 
 /* After the tensors are there: what follows from their types and the device. */
-void zt_vae_settle(struct zt_vae *vae);
+void zt_vae_settle(struct zt_vae *vae, enum ggml_type kernels);
 
 /*
  * Features of earlier frames, one tensor a causal convolution, in the order the graph meets them.
@@ -90,7 +90,8 @@ static inline void zt_auto_vae_caches(struct zt_vae_caches *caches)
 
 /* A graph under construction. */
 struct zt_vae_build {
-    const struct zt_vae *vae;
+    const struct zt_vae *vae; /* of a TAE: its device's traits alone */
+    const void *model;        /* the run's */
     struct zt_graph *graph;
     struct ggml_context *ctx;
     struct zt_vae_caches *caches; /* NULL: nothing follows this chunk */
@@ -100,8 +101,9 @@ struct zt_vae_build {
 };
 
 /*
- * A convolution with its bias: kernel kt x ks x ks, no padding in time, `pad` around in space; x
- * holds the frames before, where kt is 3. What a device makes of it is decided here alone.
+ * A convolution with its bias, if it has one: kernel kt x ks x ks, no padding in time, `pad` around
+ * in space; x holds the frames before, where kt is 3. What a device makes of it is decided here
+ * alone.
  */
 struct zt_vae_step {
     int kt, ks, stride, stride_t, pad;
@@ -123,6 +125,12 @@ struct ggml_tensor *zt_vae_middle(struct zt_vae_build *b, const struct zt_vae_ha
 struct ggml_tensor *zt_vae_head(struct zt_vae_build *b, const struct zt_vae_half *half,
                                 struct ggml_tensor *x);
 
+/* [s * c, w, h, n] -> [c, w, h, s * n]: block j of the channels becomes frame j of s. */
+struct ggml_tensor *zt_vae_unfold(const struct zt_vae_build *b, struct ggml_tensor *x, int s);
+/* Nearest neighbours: each value w times along w, and so on. */
+struct ggml_tensor *zt_vae_enlarge(const struct zt_vae_build *b, struct ggml_tensor *x, int w,
+                                   int h, int n);
+
 /* The next cache, of `frames` frames like x's; NULL without caches. */
 struct ggml_tensor *zt_vae_cache(struct zt_vae_build *b, const struct ggml_tensor *x, int frames);
 /* cache ++ x, in time. */
@@ -136,7 +144,8 @@ void zt_vae_keep(const struct zt_vae_build *b, struct ggml_tensor *cache, struct
 
 /* A graph from an input of [channels, w, h, frames] to its output; both on the host. */
 struct zt_vae_run {
-    struct zt_vae *vae;
+    const struct zt_vae *vae;
+    const void *model;            /* for body: a TAE */
     struct zt_vae_caches *caches; /* NULL for a clip of one chunk */
     struct ggml_tensor *(*body)(struct zt_vae_build *b, struct ggml_tensor *x);
     int channels, w, h;
@@ -144,7 +153,7 @@ struct zt_vae_run {
 };
 enum zt_code zt_vae_run_chunk(const struct zt_vae_run *run, bool first, const float *in, float *out,
                               struct zt_err *err);
-/* Caches for it, zeroed. */
+/* Caches for it, zeroed, and the working memory of its largest graph. */
 enum zt_code zt_vae_run_plan(const struct zt_vae_run *run, struct zt_err *err);
 void zt_vae_run_reset(const struct zt_vae_run *run);
 /* Bytes of caches and of the graph; allocates neither. */

@@ -11,7 +11,7 @@
 static struct ggml_tensor *add_bias(struct ggml_context *ctx, struct ggml_tensor *y,
                                     struct ggml_tensor *bias)
 {
-    return ggml_add(ctx, y, bias);
+    return bias != NULL ? ggml_add(ctx, y, bias) : y;
 }
 
 /* One tap in time of a 3x3x3 kernel, as [3, 3, in, out]. Kernels lie [kw, kh, kt] innermost. */
@@ -98,6 +98,23 @@ struct ggml_tensor *zt_vae_point(const struct zt_vae_build *b, const struct zt_v
     ggml_prec_set_acc(y, GGML_PREC_F32);
     y = add_bias(b->ctx, y, conv->b);
     return ggml_reshape_4d(b->ctx, y, y->ne[0], x->ne[1], x->ne[2], x->ne[3]);
+}
+
+struct ggml_tensor *zt_vae_unfold(const struct zt_vae_build *b, struct ggml_tensor *x, int s)
+{
+    int64_t c = x->ne[0] / s, w = x->ne[1], h = x->ne[2], n = x->ne[3];
+
+    if (s == 1)
+        return x;
+    x = ggml_permute(b->ctx, ggml_reshape_4d(b->ctx, x, c, s, w * h, n), 0, 2, 1, 3);
+    return ggml_reshape_4d(b->ctx, ggml_cont(b->ctx, x), c, w, h, s * n);
+}
+
+struct ggml_tensor *zt_vae_enlarge(const struct zt_vae_build *b, struct ggml_tensor *x, int w,
+                                   int h, int n)
+{
+    return ggml_interpolate(b->ctx, x, x->ne[0], w * x->ne[1], h * x->ne[2], n * x->ne[3],
+                            GGML_SCALE_MODE_NEAREST);
 }
 
 struct ggml_tensor *zt_vae_cache(struct zt_vae_build *b, const struct ggml_tensor *x, int frames)

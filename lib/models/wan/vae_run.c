@@ -33,6 +33,7 @@ static enum zt_code build(const struct zt_vae_run *run, bool first, bool plannin
     ZT_TRY(zt_graph_new(run->vae->device, ZT_VAE_NODES, &g, err));
     struct zt_vae_build b = {
         .vae = run->vae,
+        .model = run->model,
         .graph = g,
         .ctx = zt_graph_ctx(g),
         .caches = run->caches,
@@ -73,6 +74,17 @@ static enum zt_code plan(const struct zt_vae_run *run, struct zt_err *err)
     return build(run, true, true, NULL, &g, &y, err);
 }
 
+/* The graph of later chunks, the largest. */
+static enum zt_code reserve(const struct zt_vae_run *run, struct zt_err *err)
+{
+    zt_auto(graph) struct zt_graph *g = NULL;
+    struct ggml_tensor *y;
+
+    ZT_TRY(build(run, false, false, NULL, &g, &y, err));
+    zt_graph_output(g, y, NULL);
+    return zt_graph_reserve(g, err);
+}
+
 enum zt_code zt_vae_run_plan(const struct zt_vae_run *run, struct zt_err *err)
 {
     ZT_TRY(plan(run, err));
@@ -85,7 +97,7 @@ enum zt_code zt_vae_run_plan(const struct zt_vae_run *run, struct zt_err *err)
         return zt_fail(err, ZT_E_NOMEM, "no %.0f MiB for the VAE's caches on the device %s",
                        (double)bytes / 1048576, zt_device_name(run->vae->device));
     zt_vae_run_reset(run);
-    return ZT_OK;
+    return reserve(run, err);
 }
 
 void zt_vae_run_reset(const struct zt_vae_run *run)
