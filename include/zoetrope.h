@@ -160,6 +160,18 @@ struct zt_plan {
     enum zt_pixels pixels;
 };
 
+/*
+ * The size of a video for a resolution and a picture's size, as every engine plans it: the row of
+ * the upstream model's table whose ratio is nearest (by |log| of the quotient) to the picture's.
+ * Sides are multiples of 32. The picture is fitted by its centre crop.
+ */
+ZT_API void zt_size_for(enum zt_resolution resolution, int image_width_px, int image_height_px,
+                        int *ret_width_px, int *ret_height_px);
+
+/* The rows of that table: false past the last. ratio is "16:9", ... */
+ZT_API bool zt_size_row(int index, enum zt_resolution resolution, const char **ret_ratio,
+                        int *ret_width_px, int *ret_height_px);
+
 struct zt_progress {
     const char *stage; /* static: "depth", "render", "denoise", ... */
     int step, steps;   /* within the stage */

@@ -29,6 +29,16 @@ struct zt_api_prompts {
                                int *ret_n, struct zt_err *err);
 };
 
+/* What a video will be like: the library's functions again. */
+struct zt_api_sizes {
+    enum zt_code (*probe)(const void *bytes, size_t n, const struct zt_image_limits *limits,
+                          struct zt_image_info *ret, struct zt_err *err);
+    void (*size_for)(enum zt_resolution resolution, int image_width_px, int image_height_px,
+                     int *ret_width_px, int *ret_height_px);
+    bool (*size_row)(int index, enum zt_resolution resolution, const char **ret_ratio,
+                     int *ret_width_px, int *ret_height_px);
+};
+
 struct zt_guard;
 
 /* Files that clients send. */
@@ -63,6 +73,7 @@ struct zt_api_options {
     struct zt_api_rules rules;
     struct zt_upload_options uploads;
     struct zt_api_prompts prompts; /* zero: prompts cannot be explained */
+    struct zt_api_sizes sizes;     /* zero: createTask does not say what will be made */
     int64_t workers;               /* that share the queue, for estimates; 0: unknown */
     void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
     void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */

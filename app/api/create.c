@@ -119,9 +119,12 @@ static enum zt_code store_pictures(struct zt_api *api, const struct zt_kie_reque
 }
 
 /* The data of the answer; NULL: no memory. */
-static const char *answer_text(struct zt_arena *arena, const char *id)
+static const char *answer_text(struct zt_arena *arena, const char *id, const char *plan)
 {
-    return zt_arena_printf(arena, "{\"taskId\":\"%s\",\"recordId\":\"%s\"}", id, id);
+    if (id == NULL || plan == NULL)
+        return NULL;
+    return zt_arena_printf(arena, "{\"taskId\":\"%s\",\"recordId\":\"%s\",\"plan\":%s}", id, id,
+                           plan);
 }
 
 /* A request that follows its task is the handler's again, to be refused. */
@@ -214,7 +217,7 @@ static enum zt_code submit(struct zt_api *api, struct zt_kie_request *request, s
                                 .callback_url = request->callback_url,
                                 .credit_milli = zt_api_price(api, request) };
     c->offer.limited = caller->account->is_limited;
-    c->offer.answer = c->task.id ? answer_text(arena, c->task.id) : NULL;
+    c->offer.answer = answer_text(arena, c->task.id, zt_api_plan(api, request, arena));
     if (c->offer.answer == NULL || c->task.param == NULL || c->task.input == NULL ||
         c->task.size == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for a task");

@@ -12,7 +12,6 @@
 #include "base/json.h"
 
 #define DEPTH_MAX 8
-#define FPS       24
 
 static const char *const names[] = { "prompt", "duration" };
 
@@ -52,7 +51,7 @@ static void add_frames(json_t *explained, const int *end, int shots)
         at = to;
     }
     json_object_set_new(explained, "frames", json_integer(at));
-    json_object_set_new(explained, "fps", json_integer(FPS));
+    json_object_set_new(explained, "fps", json_integer(ZT_KIE_FPS));
 }
 
 static enum zt_code explain(struct zt_api *api, const struct zt_kie_input *input, char **ret_data,

@@ -227,6 +227,12 @@ void zt_api_cancel(struct zt_http_req *req, void *user);
 enum zt_code zt_api_cancel_task(struct zt_api *api, const char *id, int64_t key_id,
                                 const char *reason, zt_batch_done_fn *done, void *user,
                                 struct zt_err *err);
+
+/* What a request will give, as JSON text; NULL: no memory. */
+struct zt_kie_request;
+const char *zt_api_plan(struct zt_api *api, const struct zt_kie_request *request,
+                        struct zt_arena *arena);
+
 /* ---- explaining prompts, and the page ------------------------------------------------------ */
 
 struct zt_field;

@@ -4,6 +4,7 @@
  */
 #include "api/kie.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/out.h"
@@ -34,6 +35,10 @@ static const char *const durations[] = { "5", "10", NULL };
 #define DURATION                                                                                   \
     { "duration", ZT_FIELD_SECONDS, false, AT(duration_s), DURATION_MIN, DURATION_MAX, durations,  \
       "5", "seconds of video" }
+#define FRAMES                                                                                     \
+    { "frames", ZT_FIELD_INT, false, AT(frames), 1, ZT_KIE_FRAMES(DURATION_MAX), NULL, NULL,       \
+      "frames of video instead of a duration: the nearest duration is made, and the answer's "     \
+      "plan names the count" }
 #define CAMERA                                                                                     \
     { "camera_fixed", ZT_FIELD_BOOL, false, AT(camera_fixed), 0, 0, NULL, "false",                 \
       "whether the camera keeps still" }
@@ -54,13 +59,13 @@ static const char *const durations[] = { "5", "10", NULL };
       "height class of the video; its size follows the picture's aspect ratio" }
 
 static const struct zt_field lite_fields[] = {
-    PROMPT, IMAGE, RESOLUTION(resolutions), DURATION, CAMERA, SEED, SAFETY, END_IMAGE, NSFW,
+    PROMPT, IMAGE, RESOLUTION(resolutions), DURATION, FRAMES, CAMERA, SEED, SAFETY, END_IMAGE, NSFW,
 };
 static const struct zt_field pro_fields[] = {
-    PROMPT, IMAGE, RESOLUTION(resolutions), DURATION, CAMERA, SEED, SAFETY, NSFW,
+    PROMPT, IMAGE, RESOLUTION(resolutions), DURATION, FRAMES, CAMERA, SEED, SAFETY, NSFW,
 };
 static const struct zt_field pro_fast_fields[] = {
-    PROMPT, IMAGE, RESOLUTION(resolutions_fast), DURATION, NSFW,
+    PROMPT, IMAGE, RESOLUTION(resolutions_fast), DURATION, FRAMES, NSFW,
 };
 
 static const struct zt_kie_model models[] = {
@@ -194,6 +199,41 @@ static void read_pictures(struct zt_kie_request *request, struct zt_problems *pr
     }
 }
 
+/* ---- frames instead of seconds --------------------------------------------------------------- */
+
+static bool is_made(int seconds, bool extended)
+{
+    int64_t word;
+
+    for (int i = 0; !extended && durations[i] != NULL; i++) {
+        if (zt_parse_int(durations[i], seconds, seconds, &word))
+            return true;
+    }
+    return extended;
+}
+
+/* The duration whose frames are nearest; of two the longer one. */
+static void read_frames(struct zt_kie_input *input, const json_t *sent, bool extended,
+                        struct zt_problems *problems)
+{
+    int64_t nearest = INT64_MAX;
+    const json_t *duration = json_object_get(sent, "duration");
+
+    if (input->frames == 0)
+        return;
+    if (duration != NULL && !json_is_null(duration)) {
+        zt_problem(problems, "input.frames", " cannot be given together with input.duration");
+        return;
+    }
+    for (int s = DURATION_MIN; s <= DURATION_MAX; s++) {
+        int64_t off = llabs((long long)(ZT_KIE_FRAMES(s) - input->frames));
+        if (is_made(s, extended) && off <= nearest) {
+            nearest = off;
+            input->duration_s = s;
+        }
+    }
+}
+
 /* ---- the request --------------------------------------------------------------------------- */
 
 /*
@@ -234,6 +274,7 @@ enum zt_code zt_kie_read(const char *body, size_t n, const struct zt_kie_rules *
     if (ret->model != NULL && root.input != NULL) {
         zt_fields_read(root.input, ret->model->fields, ret->model->fields_n, "input.",
                        &rules->fields, &ret->input, problems);
+        read_frames(&ret->input, root.input, rules->fields.extended_durations, problems);
         read_pictures(ret, problems);
         ret->safety = wants_filter(ret, root.input, rules);
     }

@@ -15,6 +15,10 @@
 #define ZT_KIE_BODY_MAX   ((size_t)32 << 20) /* two pictures of 10 MiB in base64, and some */
 #define ZT_KIE_IMAGE_MAX  ((size_t)10 << 20)
 #define ZT_KIE_PROMPT_MAX 10000
+#define ZT_KIE_FPS        24
+
+/* Of a video of so many seconds. */
+#define ZT_KIE_FRAMES(seconds) (ZT_KIE_FPS * (seconds) + 1)
 
 struct zt_kie_model {
     const char *name;
@@ -33,6 +37,7 @@ const struct zt_field *zt_kie_root_fields(size_t *ret_n);
 struct zt_kie_input {
     const char *prompt, *image_url, *end_image_url, *resolution;
     int duration_s;
+    int64_t frames; /* asked for instead of a duration, which is the nearest then; 0: not asked */
     bool camera_fixed;
     int64_t seed; /* -1: to be drawn */
     bool enable_safety_checker, nsfw_checker;

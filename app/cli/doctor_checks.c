@@ -19,6 +19,7 @@
 #include "service/handles.h"
 #include "service/outbound.h"
 #include "service/sandbox.h"
+#include "service/serve.h"
 
 #define PROBE_NAME   "example.com" /* set aside for such uses, RFC 2606 */
 #define RESOLVE_S    5
@@ -29,12 +30,6 @@
 #define OLDEST_NOW_S INT64_C(1767225600) /* 2026: this program is not older */
 
 /* ---- settings ------------------------------------------------------------------------------ */
-
-static bool is_loopback(const char *listen)
-{
-    return zt_starts_with(listen, "127.") || zt_starts_with(listen, "[::1]:") ||
-           zt_starts_with(listen, "localhost:");
-}
 
 static bool is_engine(const char *name)
 {
@@ -52,10 +47,12 @@ void zt_doctor_settings(struct zt_findings *f)
     if (!is_engine(c->engine))
         zt_found(f, ZT_WRONG, "settings", "zoetrope version lists the engines there are",
                  "there is no engine %s", c->engine);
-    else if (!is_loopback(c->listen) && *c->tls_cert == '\0' && *c->trusted_proxies == '\0')
-        zt_found(f, ZT_WARN, "settings",
-                 "set tls-cert and tls-key, or listen on loopback behind a proxy with TLS",
-                 "%s is reached from outside without TLS: keys travel in the clear", c->listen);
+    else if (zt_serve_is_open(c))
+        zt_found(
+            f, c->allow_plain_http ? ZT_WARN : ZT_WRONG, "settings",
+            "set tls-cert and tls-key, or listen on loopback behind a proxy with TLS; a server "
+            "starts without them only with allow-plain-http",
+            "%s is reached from outside without TLS: keys travel in the clear", c->listen);
     else
         zt_found(f, ZT_FINE, "settings", "", "engine %s, %" PRId64 " workers, listen %s", c->engine,
                  c->workers, c->listen);

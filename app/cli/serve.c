@@ -90,7 +90,7 @@ const struct zt_command zt_command_serve = {
         "change at once; what needs a restart is named in the log.\n"
         "\nExamples:\n"
         "  zoetrope serve\n"
-        "  zoetrope serve --listen=0.0.0.0:8080 --public-url=https://video.example.org\n"
+        "  zoetrope serve --public-url=https://video.example.org --trusted-proxies=127.0.0.1\n"
         "  ZOETROPE_WORKERS=2 zoetrope serve --data=/var/lib/zoetrope\n",
     .bit = ZT_FOR_SERVE | ZT_FOR_WORKER, /* its workers get what is given here */
     .run = run,

@@ -42,6 +42,10 @@ const struct zt_setting zt_settings_table[] = {
       .help = "certificate chain (PEM): serve HTTPS; read anew when the file changes" },
     { .name = "tls-key", .kind = ZT_KIND_TEXT, .at = AT(tls_key), .fallback = "", .value = "FILE",
       .commands = ZT_FOR_SERVE, .help = "the private key of --tls-cert (PEM)" },
+    { .name = "allow-plain-http", .kind = ZT_KIND_BOOL, .at = AT(allow_plain_http),
+      .fallback = "false", .commands = ZT_FOR_SERVE,
+      .help = "serve HTTP without TLS on an address that other machines reach: keys can be read on "
+              "the way" },
     { .name = "trusted-proxies", .kind = ZT_KIND_TEXT, .at = AT(trusted_proxies), .fallback = "",
       .value = "CIDR,...", .commands = ZT_FOR_SERVE,
       .help = "reverse proxies whose X-Forwarded-For, -Proto and Forwarded headers are believed" },
@@ -79,6 +83,10 @@ const struct zt_setting zt_settings_table[] = {
     { .name = "heartbeat", .kind = ZT_KIND_DURATION, .at = AT(renew_us), .fallback = "5s",
       .min = 100 * ZT_MS_US, .max = SECONDS(600), .commands = WORK,
       .help = "how often a worker renews its lease; at most half of it" },
+    { .name = "stall", .kind = ZT_KIND_DURATION, .at = AT(stall_us), .fallback = "10m",
+      .min = SECONDS(1), .max = DAYS(7), .commands = WORK,
+      .help = "how long an engine may make no progress on 5 seconds of 480p, larger videos longer "
+              "in proportion; then its worker ends and the attempt is counted" },
     { .name = "drain", .kind = ZT_KIND_DURATION, .at = AT(drain_us), .fallback = "20s",
       .max = SECONDS(3600), .commands = WORK,
       .help = "how long work under way may go on after SIGTERM; then it is put back" },

@@ -10,8 +10,9 @@
 #include "cli/command.h"
 
 static const char *const shown[] = {
-    "libavcodec", "libavformat", "libswscale", "libx264",   "libwebp",       "liblcms2",
-    "libcurl",    "libsqlite3",  "libjansson", "libcrypto", "libmicrohttpd", "libseccomp",
+    "libavcodec",    "libavformat", "libswscale",  "libx264",    "libwebp",
+    "liblcms2",      "libcurl",     "libsqlite3",  "libjansson", "libcrypto",
+    "libmicrohttpd", "libseccomp",  "libutf8proc",
 };
 
 /* The loaded file of each library, past symbolic links: its name holds the full version. */

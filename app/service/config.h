@@ -30,7 +30,7 @@ struct zt_config {
     int64_t workers;   /* worker processes to supervise */
     int64_t threads;   /* of an engine and an encoder; 0: one a core */
     int64_t niceness;  /* of worker processes, 0 ... 19 */
-    int64_t lease_us, renew_us, drain_us;
+    int64_t lease_us, renew_us, drain_us, stall_us;
     const char *allow_net; /* CIDRs, separated by commas */
     const char *ca_file;   /* "" : the system's */
     int http_status;       /* index: real, compat */
@@ -46,6 +46,7 @@ struct zt_config {
     int log_format; /* enum zt_log_format */
     bool access_log;
     const char *tls_cert, *tls_key; /* "" : plain HTTP */
+    bool allow_plain_http;          /* also where other machines can read along */
     const char *trusted_proxies;    /* CIDRs, separated by commas */
     const char *metrics_token;      /* "" : /metrics is for this machine alone */
     int64_t reserve_bytes;

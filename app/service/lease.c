@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,6 +21,7 @@
 #define RECORD_US       ZT_SECOND_US     /* between two records of changed progress */
 #define LOOK_US         (250 * ZT_MS_US) /* between two looks whether the lease still stands */
 #define WORKER_NAME_MAX 128
+#define STALLED_TRIES   3
 
 struct zt_keeper {
     pthread_t thread;
@@ -38,6 +40,8 @@ struct zt_keeper {
     struct zt_progress progress;
     bool progressed;               /* since the last record */
     int64_t renewed_us, looked_us; /* monotonic */
+    int64_t stall_us;              /* 0: it is not watched */
+    int64_t still_us;              /* how long nothing moved, as far as was looked */
 };
 
 /* A lease as it was when looked at, to renew or to check without the mutex. */
@@ -54,7 +58,17 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-enum due { NOTHING, RENEW, CHECK };
+enum due { NOTHING, RENEW, CHECK, STALLED };
+
+/*
+ * Adds up the time between looks, so that a clock that ran on while the process was stopped, or the
+ * machine slept, makes no work look still.
+ */
+static bool stands_still(struct zt_keeper *k, int64_t now_us)
+{
+    k->still_us += least(now_us - k->looked_us, 2 * LOOK_US);
+    return k->stall_us > 0 && k->still_us >= k->stall_us;
+}
 
 /* What is due, with a copy of the lease it is due for; NOTHING: and when to ask again. */
 static enum due find_due(struct zt_keeper *k, struct held *ret, int64_t *ret_wait_us)
@@ -78,7 +92,10 @@ static enum due find_due(struct zt_keeper *k, struct held *ret, int64_t *ret_wai
     ret->progress = k->progress;
     memcpy(ret->task_id, k->task_id, sizeof(ret->task_id));
     memcpy(ret->worker, k->worker, sizeof(ret->worker));
+    bool still = stands_still(k, now_us);
     k->looked_us = now_us;
+    if (still)
+        return STALLED;
     if (renew_in_us > 0)
         return CHECK;
     k->progressed = false;
@@ -148,6 +165,26 @@ static void renew(struct zt_keeper *k, const struct held *held)
     zt_stop_wait(k->stop, retry_us);
 }
 
+/* The task goes back with a reason; if the store cannot take it, its end puts it back anyway. */
+static void end_stalled(struct zt_keeper *k, const struct held *held)
+{
+    const struct zt_lease lease = { held->task_id, held->worker, held->attempt };
+    const struct zt_progress *at = &held->progress;
+    struct zt_err err = { 0 };
+    char why[200];
+    enum zt_code rc = ZT_E_BUSY;
+
+    zt_format(why, sizeof(why),
+              "the engine made no progress for %.0f s, at %s, step %d of %d, %d per cent",
+              (double)k->stall_us / 1e6, at->stage ? at->stage : "its start", at->step, at->steps,
+              at->percent);
+    for (int i = 0; i < STALLED_TRIES && rc == ZT_E_BUSY; i++)
+        rc = zt_store_put_back(k->store, &lease, true, why, NULL, &err);
+    ZT_LOG(ERROR, "task_stalled", "task=%s worker=%s attempt=%d recorded=%s msg=\"%s\"",
+           held->task_id, held->worker, held->attempt, zt_code_name(rc), why);
+    _exit(ZT_EXIT_STALLED);
+}
+
 static void *keep(void *arg)
 {
     struct zt_keeper *k = arg;
@@ -161,6 +198,9 @@ static void *keep(void *arg)
             break;
         case CHECK:
             check(k, &held);
+            break;
+        case STALLED:
+            end_stalled(k, &held);
             break;
         case NOTHING:
             zt_stop_wait(k->stop, wait_us);
@@ -219,6 +259,7 @@ void zt_keeper_hold(struct zt_keeper *k, const struct zt_lease *lease)
         k->progress = (struct zt_progress){ 0 };
         k->progressed = false;
         k->renewed_us = k->looked_us = zt_now_mono_us();
+        k->stall_us = k->still_us = 0;
         atomic_store(&k->lost, false);
         zt_stop_reset(k->give_up);
     }
@@ -228,8 +269,19 @@ void zt_keeper_hold(struct zt_keeper *k, const struct zt_lease *lease)
 void zt_keeper_progress(struct zt_keeper *k, const struct zt_progress *progress)
 {
     zt_locked(&k->mutex);
+    const struct zt_progress *before = &k->progress;
+    if (before->stage != progress->stage || before->step != progress->step ||
+        before->steps != progress->steps || before->percent != progress->percent)
+        k->still_us = 0;
     k->progress = *progress;
     k->progressed = true;
+}
+
+void zt_keeper_watch(struct zt_keeper *k, int64_t stall_us)
+{
+    zt_locked(&k->mutex);
+    k->stall_us = stall_us;
+    k->still_us = 0;
 }
 
 void zt_keeper_check(struct zt_keeper *k)

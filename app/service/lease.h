@@ -1,5 +1,6 @@
 /*
- * lease.h - the thread that keeps a worker's lease alive and records how far the work is.
+ * lease.h - the thread that keeps a worker's lease alive and records how far the work is, and that
+ * ends the process when the work stands still: what hangs in an engine cannot be stopped otherwise.
  *
  * One keeper a worker; it has a store handle of its own, so a busy engine never delays a renewal.
  * hold, progress, release and lost are called by the worker's thread.
@@ -27,6 +28,14 @@ void zt_keeper_hold(struct zt_keeper *keeper, const struct zt_lease *lease);
 
 /* What the next renewal records; progress->stage is a static string. */
 void zt_keeper_progress(struct zt_keeper *keeper, const struct zt_progress *progress);
+
+/*
+ * From now on the progress must change at least every stall_us. Else the task is put back, its
+ * attempt counted, and the process ends with ZT_EXIT_STALLED. Until the lease ends. Time in which
+ * the whole process slept does not count.
+ */
+#define ZT_EXIT_STALLED 76
+void zt_keeper_watch(struct zt_keeper *keeper, int64_t stall_us);
 
 /* The lease is gone: the work is for nothing and should end. */
 bool zt_keeper_lost(const struct zt_keeper *keeper);

@@ -65,6 +65,8 @@ enum zt_code zt_render(const struct zt_render *r, struct zt_plan *ret, struct zt
     struct state s = { .render = r };
 
     ZT_TRY(zt_engine_plan(r->engine, r->request, &s.plan, err));
+    if (r->planned != NULL)
+        r->planned(r->user, &s.plan);
     const struct zt_video_options options = {
         .width_px = s.plan.width_px,
         .height_px = s.plan.height_px,

@@ -15,8 +15,9 @@ struct zt_render {
     const char *preset;
     int crf, threads;
     const char *title, *comment;
-    zt_progress_fn *on_progress;  /* may be NULL; non-zero stops */
-    bool (*must_end)(void *user); /* asked at every frame; may be NULL */
+    void (*planned)(void *user, const struct zt_plan *plan); /* before any work; may be NULL */
+    zt_progress_fn *on_progress;                             /* may be NULL; non-zero stops */
+    bool (*must_end)(void *user);                            /* asked at every frame; may be NULL */
     void *user;
 };
 

@@ -38,6 +38,7 @@
 #define FETCH_RETRY_US (500 * ZT_MS_US) /* doubled at each further try */
 #define SETTLE_TRIES   3
 #define FULL_RETRY_US  (250 * ZT_MS_US)
+#define STALL_WORK     (864.0 * 480 * 121) /* pixels of 5 seconds of 480p */
 #define BLOB_SCHEME    "blob:"
 #define TOKEN_BYTES    32
 #define BLOB_NAME_MAX  128
@@ -184,6 +185,16 @@ static int on_progress(void *user, const struct zt_progress *progress)
     return must_end(user);
 }
 
+/* What may take how long follows from how much there is to do. */
+static void planned(void *user, const struct zt_plan *plan)
+{
+    const struct job *job = user;
+    double work = (double)plan->width_px * plan->height_px * plan->frames / STALL_WORK;
+
+    zt_keeper_watch(job->run->keeper,
+                    (int64_t)((double)job->run->config->stall_us * (work > 1 ? work : 1)));
+}
+
 static enum zt_code generate(struct job *job, struct zt_err *err)
 {
     const struct zt_config *config = job->run->config;
@@ -211,6 +222,7 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
         .threads = (int)config->threads,
         .comment = zt_arena_printf(job->arena, "engine=%s model=%s seed=%" PRId64 " task=%s",
                                    config->engine, job->task->model, job->in.seed, job->task->id),
+        .planned = planned,
         .on_progress = on_progress,
         .must_end = must_end,
         .user = job,
@@ -425,6 +437,7 @@ enum zt_code zt_run_task(const struct zt_run *run, struct zt_arena *arena,
     if (rc == ZT_OK) {
         enter_stage(&job, "prepare");
         rc = generate(&job, &why);
+        zt_keeper_watch(run->keeper, 0);
         enter_stage(&job, NULL);
     }
     if (rc == ZT_OK) {

@@ -5,6 +5,7 @@
  */
 #include "service/serve.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -193,6 +194,41 @@ static enum zt_code make_url(struct serve *s, struct zt_err *err)
     return ZT_OK;
 }
 
+static bool is_own_address(const char *listen)
+{
+    char host[64];
+    struct in6_addr v6;
+    struct in_addr v4;
+    const char *colon = strrchr(listen, ':');
+    bool bracket = *listen == '[';
+
+    if (colon == NULL || colon - listen < 2 * bracket ||
+        !zt_format(host, sizeof(host), "%.*s", (int)(colon - listen) - 2 * bracket,
+                   listen + bracket))
+        return false;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcmp(host, "localhost") == 0;
+}
+
+bool zt_serve_is_open(const struct zt_config *c)
+{
+    return *c->tls_cert == '\0' && *c->trusted_proxies == '\0' && !is_own_address(c->listen);
+}
+
+static enum zt_code check_open(const struct zt_config *c, struct zt_err *err)
+{
+    if (!zt_serve_is_open(c) || c->allow_plain_http || strchr(c->listen, ':') == NULL)
+        return ZT_OK; /* what is no address at all is said where it is used */
+    return zt_fail_field(err, ZT_E_INVALID, "listen",
+                         "other machines reach %s, and without TLS keys travel in the clear: give "
+                         "tls-cert and tls-key, or trusted-proxies when a proxy has the TLS, or "
+                         "allow-plain-http",
+                         c->listen);
+}
+
 static enum zt_code open_storage(struct serve *s, struct zt_err *err)
 {
     const struct zt_store_options store = { .path = s->data.store,
@@ -232,6 +268,7 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .compat_status = c->http_status != 0,
         .rules = rules_of(c),
         .prompts = { .explain = zt_explain, .plan_shots = zt_plan_shots },
+        .sizes = { .probe = zt_image_probe, .size_for = zt_size_for, .size_row = zt_size_row },
         .workers = c->workers,
         .uploads = { .max_bytes = c->max_upload_bytes,
                      .key_bytes = c->upload_bytes,
@@ -360,15 +397,19 @@ enum zt_code zt_serve(const struct zt_serve_options *options, struct zt_err *err
 
     s.stop = zt_stop_new();
     s.metrics = zt_metrics_new(&metrics);
-    enum zt_code rc = zt_signals_start(s.stop, force_end, NULL, &s.signals, err);
+    enum zt_code rc = check_open(s.config, err);
+    if (rc == ZT_OK)
+        rc = zt_signals_start(s.stop, force_end, NULL, &s.signals, err);
     if (rc == ZT_OK)
         rc = open_storage(&s, err);
     if (rc == ZT_OK)
         rc = open_http(&s, err);
     if (rc == ZT_OK)
         rc = start_loops(&s, err);
-    if (rc == ZT_OK)
+    if (rc == ZT_OK) {
+        zt_supervisor_start(s.supervisor);
         rc = tell_ready(&s, err);
+    }
     if (rc == ZT_OK) {
         zt_supervisor_run(s.supervisor, s.stop);
         ZT_LOG(INFO, "stopping", "pid=%d", (int)getpid());

@@ -33,10 +33,17 @@ struct zt_serve_options {
 };
 
 /*
+ * Whether keys would travel in the clear: an address that is not this machine's own, no TLS, no
+ * proxy that is trusted to have it. A name other than localhost counts as not its own.
+ */
+bool zt_serve_is_open(const struct zt_config *config);
+
+/*
  * Serves until SIGTERM or SIGINT; returns when requests under way are answered and the workers have
  * finished or put back what they had. A second signal ends the process at once (exit 130).
  *   ZT_E_BUSY     another server uses the data folder, or the address is taken
- *   ZT_E_INVALID  a setting that only shows when used, as an address to listen on
+ *   ZT_E_INVALID  a setting that only shows when used, as an address to listen on; or it
+ *                 would be open and nobody allowed that
  */
 enum zt_code zt_serve(const struct zt_serve_options *options, struct zt_err *err);
 

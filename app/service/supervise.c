@@ -30,11 +30,14 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "service/config.h"
+#include "service/lease.h"
 #include "service/metrics.h"
 #include "service/worker.h"
 
 #define WORKERS_MAX      64
-#define CONTROL_FD       3 /* its number in a worker */
+#define DEAD_MAX         (2 * WORKERS_MAX)
+#define BUSY_US          (250 * ZT_MS_US) /* a held database must not keep this thread */
+#define CONTROL_FD       3                /* its number in a worker */
 #define TICK_MS          250
 #define DYING_TICK_MS    5
 #define LIVED_US         (10 * ZT_SECOND_US) /* dying sooner than this after its start is "rapid" */
@@ -44,12 +47,17 @@
 struct slot {
     pid_t pid;   /* 0: none */
     int control; /* -1: none */
-    bool idle, dying, reap_due;
-    char name[64];   /* of the worker that runs, or ran last */
-    char reason[96]; /* why it died */
+    bool idle, dying;
+    char name[64]; /* of the worker that runs, or ran last */
     int64_t started_us, start_at_us;
     int deaths; /* in a row, each soon after its start */
     struct zt_backoff rapid;
+};
+
+/* A worker that is gone, and whose tasks are still in its name. */
+struct dead {
+    char name[64];
+    char reason[96];
 };
 
 struct zt_supervisor {
@@ -64,6 +72,8 @@ struct zt_supervisor {
     atomic_int alive;
     int n;
     struct slot slot[WORKERS_MAX];
+    int dead_n;
+    struct dead dead[DEAD_MAX];
 };
 
 /* ---- starting ------------------------------------------------------------------------------ */
@@ -138,43 +148,70 @@ static void start_worker(struct zt_supervisor *s, int index)
 
 static void describe_death(int status, char *dst, size_t size)
 {
-    if (WIFSIGNALED(status))
+    if (WIFEXITED(status) && WEXITSTATUS(status) == ZT_EXIT_STALLED)
+        (void)zt_format(dst, size, "made no progress");
+    else if (WIFSIGNALED(status))
         (void)zt_format(dst, size, "killed by signal %d (%s)", WTERMSIG(status),
                         strsignal(WTERMSIG(status)));
     else
         (void)zt_format(dst, size, "ended with status %d", WEXITSTATUS(status));
 }
 
-static void put_back_tasks(struct zt_supervisor *s, struct slot *slot)
+/* False: the database was held, or failed; to be tried again. */
+static bool put_back_tasks(struct zt_supervisor *s, const struct dead *dead)
 {
     struct zt_err err = { 0 };
     int requeued = 0, failed = 0;
 
     enum zt_code rc =
-        zt_store_reap_worker(s->store, slot->name, slot->reason, &requeued, &failed, &err);
-    slot->reap_due = rc != ZT_OK; /* tried again at the next tick; the leases run out anyway */
+        zt_store_reap_worker(s->store, dead->name, dead->reason, &requeued, &failed, &err);
     if (rc != ZT_OK && rc != ZT_E_BUSY)
-        ZT_LOG(ERROR, "tasks_not_put_back", "worker=%s code=%s detail=\"%s\"", slot->name,
+        ZT_LOG(ERROR, "tasks_not_put_back", "worker=%s code=%s detail=\"%s\"", dead->name,
                zt_code_name(rc), err.detail);
     zt_metrics_count(s->options.metrics, ZT_COUNT_LEASES_REQUEUED, requeued);
     zt_metrics_count(s->options.metrics, ZT_COUNT_LEASES_FAILED, failed);
     if (requeued + failed > 0)
-        ZT_LOG(WARN, "tasks_put_back", "worker=%s requeued=%d failed=%d reason=\"%s\"", slot->name,
-               requeued, failed, slot->reason);
+        ZT_LOG(WARN, "tasks_put_back", "worker=%s requeued=%d failed=%d reason=\"%s\"", dead->name,
+               requeued, failed, dead->reason);
     if (requeued > 0)
         zt_supervisor_wake(s);
     if (failed > 0)
         s->options.callback_due(s->options.user);
+    return rc == ZT_OK;
 }
 
-static void report_death(struct zt_supervisor *s, const struct slot *slot, int64_t lived_us)
+/* In the order of their deaths; ends at the first that has to wait, for so would the others. */
+static void bury(struct zt_supervisor *s)
+{
+    int done = 0;
+
+    while (done < s->dead_n && put_back_tasks(s, &s->dead[done]))
+        done++;
+    s->dead_n -= done;
+    memmove(s->dead, s->dead + done, (size_t)s->dead_n * sizeof(s->dead[0]));
+}
+
+/* When there are too many, the leases of the oldest run out instead. */
+static struct dead *add_dead(struct zt_supervisor *s, const char *name)
+{
+    if (s->dead_n == DEAD_MAX) {
+        s->dead_n--;
+        memmove(s->dead, s->dead + 1, (size_t)s->dead_n * sizeof(s->dead[0]));
+    }
+    struct dead *dead = &s->dead[s->dead_n++];
+    zt_assert(zt_format(dead->name, sizeof(dead->name), "%s", name));
+    return dead;
+}
+
+static void report_death(struct zt_supervisor *s, const struct slot *slot, const char *reason,
+                         int64_t lived_us)
 {
     zt_metrics_count(s->options.metrics, ZT_COUNT_WORKERS_DIED, 1);
     ZT_LOG(WARN, "worker_died", "worker=%s pid=%d reason=\"%s\" lived_us=%" PRId64, slot->name,
-           (int)slot->pid, slot->reason, lived_us);
+           (int)slot->pid, reason, lived_us);
 }
 
-/* Looks whether the worker is gone; then its tasks go back and its next start is planned. */
+/* Looks whether the worker is gone; then its tasks are to go back and its next start is planned. */
 static void check_death(struct zt_supervisor *s, struct slot *slot)
 {
     int status = 0;
@@ -184,11 +221,14 @@ static void check_death(struct zt_supervisor *s, struct slot *slot)
         return;
     int64_t now_us = zt_now_mono_us();
     int64_t lived_us = now_us - slot->started_us;
-    describe_death(status, slot->reason, sizeof(slot->reason));
+    struct dead *dead = add_dead(s, slot->name);
+    describe_death(status, dead->reason, sizeof(dead->reason));
     if (s->ending && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         ZT_LOG(INFO, "worker_ended", "worker=%s pid=%d", slot->name, (int)slot->pid);
     else
-        report_death(s, slot, lived_us);
+        report_death(s, slot, dead->reason, lived_us);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == ZT_EXIT_STALLED)
+        s->options.callback_due(s->options.user); /* it may have failed its task itself */
     close(slot->control);
     atomic_fetch_sub(&s->alive, 1);
     slot->pid = 0;
@@ -201,7 +241,25 @@ static void check_death(struct zt_supervisor *s, struct slot *slot)
     slot->start_at_us = now_us; /* at once: a first rapid death may be chance */
     if (slot->deaths++ > 0)
         slot->start_at_us += zt_backoff_next_us(&slot->rapid);
-    put_back_tasks(s, slot);
+}
+
+static void start_due(struct zt_supervisor *s)
+{
+    for (int i = 0; i < s->n && !s->ending; i++) {
+        if (s->slot[i].pid == 0 && zt_now_mono_us() >= s->slot[i].start_at_us)
+            start_worker(s, i);
+    }
+}
+
+/* A new worker first: whatever the database does, it can get ready meanwhile. */
+static void check_deaths(struct zt_supervisor *s)
+{
+    for (int i = 0; i < s->n; i++) {
+        if (s->slot[i].pid != 0)
+            check_death(s, &s->slot[i]);
+    }
+    start_due(s);
+    bury(s);
 }
 
 /* ---- talking ------------------------------------------------------------------------------- */
@@ -280,12 +338,7 @@ static void turn(struct zt_supervisor *s, const struct zt_stop *stop)
         wake_idle(s);
     if (atomic_exchange(&s->cancelled, false))
         tell_cancelled(s);
-    for (int i = 0; i < s->n; i++) {
-        if (s->slot[i].pid != 0)
-            check_death(s, &s->slot[i]);
-        else if (s->slot[i].reap_due)
-            put_back_tasks(s, &s->slot[i]);
-    }
+    check_deaths(s);
 }
 
 /* ---- public -------------------------------------------------------------------------------- */
@@ -295,7 +348,9 @@ enum zt_code zt_supervisor_new(const struct zt_supervise_options *options,
 {
     struct zt_store *store = NULL;
 
-    ZT_TRY(zt_store_open(&options->store, &store, err));
+    struct zt_store_options store_options = options->store;
+    store_options.busy_us = BUSY_US;
+    ZT_TRY(zt_store_open(&store_options, &store, err));
     struct zt_supervisor *s = zt_new(struct zt_supervisor);
     s->options = *options;
     s->store = store;
@@ -339,22 +394,33 @@ void zt_supervisor_cancelled(struct zt_supervisor *s)
     wake_for(s, &s->cancelled);
 }
 
-void zt_supervisor_run(struct zt_supervisor *s, const struct zt_stop *stop)
+void zt_supervisor_start(struct zt_supervisor *s)
 {
-    while (!zt_stop_asked(stop)) {
-        for (int i = 0; i < s->n; i++) {
-            if (s->slot[i].pid == 0 && zt_now_mono_us() >= s->slot[i].start_at_us)
-                start_worker(s, i);
-        }
-        turn(s, stop);
-        if (s->options.turned != NULL)
-            s->options.turned(s->options.user);
-    }
+    start_due(s);
+}
+
+/* Once: a second SIGTERM would have a worker put down what it has. */
+static void tell_to_end(struct zt_supervisor *s)
+{
+    if (s->ending)
+        return;
     s->ending = true;
     for (int i = 0; i < s->n; i++) {
         if (s->slot[i].pid != 0)
             kill(s->slot[i].pid, SIGTERM);
     }
+}
+
+void zt_supervisor_run(struct zt_supervisor *s, const struct zt_stop *stop)
+{
+    start_due(s);
+    while (!zt_stop_asked(stop)) {
+        turn(s, stop);
+        if (s->options.turned != NULL)
+            s->options.turned(s->options.user);
+        start_due(s); /* those whose pause is over */
+    }
+    tell_to_end(s);
 }
 
 static bool any_left(const struct zt_supervisor *s)
@@ -370,7 +436,7 @@ void zt_supervisor_drain(struct zt_supervisor *s, int64_t wait_us)
 {
     int64_t end_us = zt_now_mono_us() + wait_us;
 
-    s->ending = true;
+    tell_to_end(s);
     while (any_left(s) && zt_now_mono_us() < end_us)
         turn(s, NULL);
     for (int i = 0; i < s->n; i++) {
@@ -386,6 +452,7 @@ void zt_supervisor_drain(struct zt_supervisor *s, int64_t wait_us)
                 poll(NULL, 0, DYING_TICK_MS);
         }
     }
+    bury(s);
 }
 
 void zt_supervisor_free(struct zt_supervisor *s)

@@ -39,7 +39,10 @@ void zt_supervisor_wake(struct zt_supervisor *supervisor);
 /* A task was cancelled: whoever holds it should look. As wake: any thread, and cheap. */
 void zt_supervisor_cancelled(struct zt_supervisor *supervisor);
 
-/* Starts the workers and looks after them until the stop is asked, then tells them to end. */
+/* Starts the workers, so that they are there when the server says that it is ready. */
+void zt_supervisor_start(struct zt_supervisor *supervisor);
+
+/* Looks after the workers until the stop is asked, then tells them to end. */
 void zt_supervisor_run(struct zt_supervisor *supervisor, const struct zt_stop *stop);
 
 /* Waits for the workers to end; kills those that have not after wait_us. */

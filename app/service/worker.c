@@ -117,6 +117,24 @@ static void *listen_to_supervisor(void *arg)
     }
 }
 
+/* A database that another program holds is waited for: ending would only have this begin anew. */
+static enum zt_code open_store(struct worker *w, const struct zt_store_options *options,
+                               struct zt_err *err)
+{
+    bool told = false;
+
+    for (;;) {
+        enum zt_code rc = zt_store_open(options, &w->store, err);
+        if (rc != ZT_E_BUSY)
+            return rc;
+        if (!told)
+            ZT_LOG(WARN, "worker_waits_for_store", "worker=%s detail=\"%s\"", w->name, err->detail);
+        told = true;
+        if (zt_stop_wait(w->stop, POLL_US))
+            return zt_fail(err, ZT_E_CANCELLED, "stopped before the database could be opened");
+    }
+}
+
 static enum zt_code open_all(struct worker *w, struct zt_err *err)
 {
     const struct zt_config *c = w->config;
@@ -126,7 +144,7 @@ static enum zt_code open_all(struct worker *w, struct zt_err *err)
 
     ZT_TRY(zt_data_find(c->data, true, &w->data, err));
     ZT_TRY(zt_signals_start(w->stop, hurry, w, &w->signals, err));
-    ZT_TRY(zt_store_open(&store, &w->store, err));
+    ZT_TRY(open_store(w, &store, err));
     ZT_TRY(zt_blobs_open(w->data.files, &w->blobs, err));
     ZT_TRY(zt_outbound_guard(c, &w->guard, err));
     w->give_up = zt_stop_within(w->stop);
@@ -263,5 +281,5 @@ enum zt_code zt_worker_run(const struct zt_config *config, struct zt_err *err)
         ZT_LOG(INFO, "worker_stopped", "worker=%s pid=%d", w.name, (int)getpid());
     }
     close_all(&w);
-    return rc;
+    return rc == ZT_E_CANCELLED ? ZT_OK : rc; /* it was told to end before it had begun */
 }

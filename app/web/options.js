@@ -55,9 +55,16 @@ export class Options {
     if (this.models.some(model => model.name === param.model)) this.values.model = param.model;
     for (const [name, value] of Object.entries(param.input ?? {}))
       if (name in this.fields) this.values[name] = name === "duration" ? String(value) : value;
+    if (param.input?.frames) this.values.duration = this.nearest(param.input.frames);
     this.values.callback = param.callBackUrl ?? "";
     this.draw();
     this.changed("model");
+  }
+
+  /* The duration that was made for a count of frames, as the server chooses it. */
+  nearest(frames) {
+    const off = word => Math.abs(24 * Number(word) + 1 - frames);
+    return wordsOf(this.fields.duration).reduce((best, word) => (off(word) <= off(best) ? word : best));
   }
 
   showError(name, text) {

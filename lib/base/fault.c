@@ -48,6 +48,8 @@ void zt_crash_point(const char *name)
     }
     if (strcmp(how, "kill") == 0)
         raise(SIGKILL);
+    while (strcmp(how, "hang") == 0)
+        pause();
     _exit(137);
 }
 

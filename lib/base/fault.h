@@ -3,7 +3,7 @@
  *
  * ZOETROPE_CRASH=<name>:<n>[:<how>]  the n-th time this process passes zt_crash_point(name), it
  *     dies. <name> may be "*": every point counts. <how>: exit (137, the default), abort, segv,
- *     kill.
+ *     kill; or hang, which only a kill ends.
  * ZOETROPE_FAULT=<name>:<n>[:<errno>]  the n-th call of zt_fault(name) is true and sets errno
  *     (default EIO); "n+" means the n-th and all after it.
  */

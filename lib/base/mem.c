@@ -1,6 +1,8 @@
 /* mem.c - see mem.h. */
 #include "base/mem.h"
 
+#include "base/fault.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +51,8 @@ enum zt_code zt_try_alloc(size_t n, size_t size, const char *what, void **ret, s
     padded &= ~(size_t)(ALIGNMENT - 1);
     if (padded == 0)
         padded = ALIGNMENT;
-    p = aligned_alloc(ALIGNMENT, padded);
+    if (!zt_fault("alloc"))
+        p = aligned_alloc(ALIGNMENT, padded);
     if (p == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for %s: %zu bytes", what, bytes);
     memset(p, 0, padded);

@@ -25,6 +25,7 @@
 
 #include "base/auto.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "media/colour.h"
 #include "media/resize.h"
 #include "motion/guided.h"
@@ -37,6 +38,7 @@
 #define NEIGHBOURS_MAX 48    /* of one patch; a longer rim loses its last ones */
 #define SPREAD         0.25F /* how far, in pictures, contrast reaches */
 #define SOLVE_ROUNDS   60
+#define BINS           4096
 
 struct scene {
     struct zt_segments seg;
@@ -160,12 +162,13 @@ static void geodesic(const struct scene *s, int from, float *way)
 }
 
 /* Boundary connectivity: how much rim a patch's like surroundings cover for their size. */
-static void find_background(struct scene *s)
+static void connect_patches(void *user, int first, int end)
 {
+    struct scene *s = user;
     int n = s->seg.n;
     float way[ZT_SEGMENTS_MAX];
 
-    for (int p = 0; p < n; p++) {
+    for (int p = first; p < end; p++) {
         float area = 0;
         float rim = 0;
         geodesic(s, p, way);
@@ -177,6 +180,14 @@ static void find_background(struct scene *s)
         float connected = 4 * rim / sqrtf(area + 1e-6F); /* a whole picture has 4 / 1 */
         s->background[p] = 1 - expf(-connected * connected / 2);
     }
+}
+
+static void find_background(struct scene *s, struct zt_pool *pool)
+{
+    if (pool != NULL)
+        zt_pool_for(pool, s->seg.n, 16, connect_patches, s);
+    else
+        connect_patches(s, 0, s->seg.n);
 }
 
 static void find_salient(struct scene *s)
@@ -379,27 +390,33 @@ static void weigh_cues(struct scene *s, float focus_spread)
     join_patches(s, goal, trust, 0.6F, s->near_by);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    float x = *(const float *)a;
-    float y = *(const float *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Stretches the middle 96 % to 0 ... 1; a map without any order becomes 0.5 everywhere. */
-static void normalise(float *z, float *scratch, size_t n)
+static void normalise(float *z, size_t n)
 {
-    memcpy(scratch, z, n * sizeof(*z));
-    qsort(scratch, n, sizeof(*scratch), by_value);
-    float low = scratch[n / 50];
-    float high = scratch[n - 1 - n / 50];
+    int count[BINS] = { 0 };
+    float least = z[0], most = z[0], edge[2];
+
+    for (size_t i = 1; i < n; i++) {
+        least = fminf(least, z[i]);
+        most = fmaxf(most, z[i]);
+    }
+    float bins = (BINS - 1) / fmaxf(most - least, 1e-6F);
     for (size_t i = 0; i < n; i++)
-        z[i] = high - low > 1e-3F ? clamp01((z[i] - low) / (high - low)) : 0.5F;
+        count[(int)((z[i] - least) * bins)]++;
+    for (int side = 0; side < 2; side++) {
+        size_t wanted = side == 0 ? n / 50 : n - 1 - n / 50, below = 0;
+        int bin = 0;
+        while (below + (size_t)count[bin] <= wanted)
+            below += (size_t)count[bin++];
+        edge[side] = least + ((float)bin + 0.5F) / bins;
+    }
+    for (size_t i = 0; i < n; i++)
+        z[i] = edge[1] - edge[0] > 1e-3F ? clamp01((z[i] - edge[0]) / (edge[1] - edge[0])) : 0.5F;
 }
 
-/* Patches to a map, then its edges onto the picture's. Spends s->lab and s->sharp. */
-static enum zt_code draw_map(struct scene *s, struct zt_depth *depth, struct zt_err *err)
+/* Patches to a map, then its edges onto the picture's. Spends s->lab. */
+static enum zt_code draw_map(struct scene *s, struct zt_pool *pool, struct zt_depth *depth,
+                             struct zt_err *err)
 {
     size_t n = (size_t)depth->width * (size_t)depth->height;
 
@@ -408,9 +425,9 @@ static enum zt_code draw_map(struct scene *s, struct zt_depth *depth, struct zt_
         for (int c = 0; c < 3; c++)
             s->lab[3 * i + (size_t)c] /= 100;
     }
-    ZT_TRY(zt_guided_filter(s->lab, depth->z, depth->width, depth->height, 6, 4e-4F, err));
-    ZT_TRY(zt_guided_filter(s->lab, depth->z, depth->width, depth->height, 3, 4e-4F, err));
-    normalise(depth->z, s->sharp, n);
+    ZT_TRY(zt_guided_filter(s->lab, depth->z, depth->width, depth->height, 6, 4e-4F, pool, err));
+    ZT_TRY(zt_guided_filter(s->lab, depth->z, depth->width, depth->height, 3, 4e-4F, pool, err));
+    normalise(depth->z, n);
     return ZT_OK;
 }
 
@@ -418,7 +435,7 @@ static enum zt_code estimate(const struct zt_image *picture, struct zt_pool *poo
                              struct zt_depth *depth, struct scene *s, struct zt_err *err)
 {
     ZT_TRY(read_picture(picture, pool, depth->width, depth->height, s, err));
-    ZT_TRY(zt_segments_make(s->lab, depth->width, depth->height, PATCHES, &s->seg, err));
+    ZT_TRY(zt_segments_make(s->lab, depth->width, depth->height, PATCHES, pool, &s->seg, err));
     int n = s->seg.n;
     s->apart = zt_new_array(float, (size_t)n *(size_t)n);
     for (int i = 0; i < n; i++) {
@@ -429,12 +446,12 @@ static enum zt_code estimate(const struct zt_image *picture, struct zt_pool *poo
         }
     }
     float focus_spread = measure_patches(s);
-    find_background(s);
+    find_background(s, pool);
     find_salient(s);
     settle_salient(s);
     find_sky(s);
     weigh_cues(s, focus_spread);
-    return draw_map(s, depth, err);
+    return draw_map(s, pool, depth, err);
 }
 
 enum zt_code zt_depth_estimate(const struct zt_image *picture, struct zt_pool *pool,

@@ -1,31 +1,43 @@
 /* guided.c - see guided.h. */
 #include "motion/guided.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
+
 #include "base/auto.h"
 #include "base/mem.h"
+#include "base/thread.h"
+
+#define ROWS    8   /* whose sums run side by side: one alone waits for itself */
+#define COLUMNS 128 /* likewise */
+#define GRAIN   32  /* rows a thread takes at a time */
 
 /* Running sums in double: they would drift in float over a long row. */
 static void mean_rows(const float *src, float *dst, int width, int height, int radius)
 {
-    for (int y = 0; y < height; y++) {
-        const float *row = src + (size_t)y * (size_t)width;
-        float *out = dst + (size_t)y * (size_t)width;
-        double sum = 0;
+    for (int y = 0; y < height; y += ROWS) {
+        const float *row[ROWS];
+        double sum[ROWS] = { 0 };
+        int rows = height - y < ROWS ? height - y : ROWS;
         int first = 0;
-        int end = 0; /* the window is [first, end) */
+        int end = 0;                   /* the window is [first, end) */
+        for (int k = 0; k < ROWS; k++) /* too few: the last one again */
+            row[k] = src + (size_t)(y + (k < rows ? k : rows - 1)) * (size_t)width;
         for (int x = 0; x < width; x++) {
             int want_first = x - radius > 0 ? x - radius : 0;
             int want_end = x + radius + 1 < width ? x + radius + 1 : width;
-            while (end < want_end)
-                sum += (double)row[end++];
-            while (first < want_first)
-                sum -= (double)row[first++];
-            out[x] = (float)(sum / (end - first));
+            for (; end < want_end; end++)
+                for (int k = 0; k < ROWS; k++)
+                    sum[k] += (double)row[k][end];
+            for (; first < want_first; first++)
+                for (int k = 0; k < ROWS; k++)
+                    sum[k] -= (double)row[k][first];
+            double part = 1.0 / (end - first);
+            for (int k = 0; k < rows; k++)
+                dst[(size_t)(y + k) * (size_t)width + (size_t)x] = (float)(sum[k] * part);
         }
     }
 }
-
-#define COLUMNS 128 /* whose sums run side by side */
 
 /* dst is not src. */
 static void mean_columns(const float *src, float *dst, int width, int height, int radius)
@@ -44,8 +56,9 @@ static void mean_columns(const float *src, float *dst, int width, int height, in
             for (; first < want_first; first++)
                 for (int i = 0; i < columns; i++)
                     sum[i] -= (double)src[(size_t)first * (size_t)width + (size_t)(x + i)];
+            double part = 1.0 / (end - first);
             for (int i = 0; i < columns; i++)
-                dst[(size_t)y * (size_t)width + (size_t)(x + i)] = (float)(sum[i] / (end - first));
+                dst[(size_t)y * (size_t)width + (size_t)(x + i)] = (float)(sum[i] * part);
         }
     }
 }
@@ -76,35 +89,59 @@ static void solve(const float cov[6], float epsilon, const float cross[3], float
 }
 
 /* Planes of the working set, n floats each. */
-enum { TMP, MEAN_P, MEAN_G, CROSS = MEAN_G + 3, COV = CROSS + 3, A = COV + 6, PLANES = A + 3 };
+enum { MEAN_G, CROSS = MEAN_G + 3, COV = CROSS + 3, MEAN_P = COV + 6, A, PLANES = A + 3 };
 
-enum zt_code zt_guided_fit(const float *guide, const float *map, int width, int height, int radius,
-                           float epsilon, float *ret, struct zt_err *err)
+struct fit {
+    const float *guide, *map;
+    int width, height, radius;
+    float epsilon;
+    float *plane[PLANES];
+    int first; /* plane of a loop over planes */
+    float *ret;
+    atomic_bool no_memory;
+};
+
+static void mean_planes(void *user, int first, int end)
+{
+    struct fit *f = user;
+    void *tmp = NULL;
+
+    if (zt_try_alloc((size_t)f->width * (size_t)f->height, sizeof(float), "the guided filter", &tmp,
+                     NULL) != ZT_OK) {
+        atomic_store(&f->no_memory, true);
+        return;
+    }
+    for (int k = f->first + first; k < f->first + end; k++)
+        zt_box_mean(f->plane[k], f->plane[k], tmp, f->width, f->height, f->radius);
+    free(tmp);
+}
+
+/* What means are taken of; rows, as below. */
+static void fill_planes(void *user, int first, int end)
 {
     static const int pair[6][2] = { { 0, 0 }, { 0, 1 }, { 0, 2 }, { 1, 1 }, { 1, 2 }, { 2, 2 } };
-    size_t n = (size_t)width * (size_t)height;
-    void *memory = NULL;
+    const struct fit *f = user;
+    float *const *plane = f->plane;
 
-    zt_assert(radius >= 1 && epsilon > 0);
-    ZT_TRY(zt_try_alloc(n * PLANES, sizeof(float), "the guided filter", &memory, err));
-    zt_auto_free float *all = memory;
-    float *plane[PLANES];
-    for (int k = 0; k < PLANES; k++)
-        plane[k] = all + (size_t)k * n;
-
-    for (size_t i = 0; i < n; i++) {
-        const float *g = guide + 3 * i;
-        plane[MEAN_P][i] = map[i];
+    for (size_t i = (size_t)first * (size_t)f->width; i < (size_t)end * (size_t)f->width; i++) {
+        const float *g = f->guide + 3 * i;
+        plane[MEAN_P][i] = f->map[i];
         for (int c = 0; c < 3; c++) {
             plane[MEAN_G + c][i] = g[c];
-            plane[CROSS + c][i] = g[c] * map[i];
+            plane[CROSS + c][i] = g[c] * f->map[i];
         }
         for (int k = 0; k < 6; k++)
             plane[COV + k][i] = g[pair[k][0]] * g[pair[k][1]];
     }
-    for (int k = MEAN_P; k < A; k++)
-        zt_box_mean(plane[k], plane[k], plane[TMP], width, height, radius);
-    for (size_t i = 0; i < n; i++) {
+}
+
+static void solve_rows(void *user, int first, int end)
+{
+    static const int pair[6][2] = { { 0, 0 }, { 0, 1 }, { 0, 2 }, { 1, 1 }, { 1, 2 }, { 2, 2 } };
+    const struct fit *f = user;
+    float *const *plane = f->plane;
+
+    for (size_t i = (size_t)first * (size_t)f->width; i < (size_t)end * (size_t)f->width; i++) {
         float cov[6];
         float cross[3];
         float a[3];
@@ -113,32 +150,71 @@ enum zt_code zt_guided_fit(const float *guide, const float *map, int width, int 
                 plane[COV + k][i] - plane[MEAN_G + pair[k][0]][i] * plane[MEAN_G + pair[k][1]][i];
         for (int c = 0; c < 3; c++)
             cross[c] = plane[CROSS + c][i] - plane[MEAN_G + c][i] * plane[MEAN_P][i];
-        solve(cov, epsilon, cross, a);
+        solve(cov, f->epsilon, cross, a);
         for (int c = 0; c < 3; c++) {
             plane[A + c][i] = a[c];
             plane[MEAN_P][i] -= a[c] * plane[MEAN_G + c][i];
         }
     }
-    zt_box_mean(plane[MEAN_P], plane[MEAN_P], plane[TMP], width, height, radius);
-    for (int c = 0; c < 3; c++)
-        zt_box_mean(plane[A + c], plane[A + c], plane[TMP], width, height, radius);
-    for (size_t i = 0; i < n; i++) {
+}
+
+static void deal_out(void *user, int first, int end)
+{
+    const struct fit *f = user;
+
+    for (size_t i = (size_t)first * (size_t)f->width; i < (size_t)end * (size_t)f->width; i++) {
         for (int c = 0; c < 3; c++)
-            ret[4 * i + (size_t)c] = plane[A + c][i];
-        ret[4 * i + 3] = plane[MEAN_P][i];
+            f->ret[4 * i + (size_t)c] = f->plane[A + c][i];
+        f->ret[4 * i + 3] = f->plane[MEAN_P][i];
     }
+}
+
+static void run(struct zt_pool *pool, int n, int grain, zt_slice_fn *fn, void *user)
+{
+    if (pool != NULL)
+        zt_pool_for(pool, n, grain, fn, user);
+    else
+        fn(user, 0, n);
+}
+
+enum zt_code zt_guided_fit(const float *guide, const float *map, int width, int height, int radius,
+                           float epsilon, struct zt_pool *pool, float *ret, struct zt_err *err)
+{
+    struct fit f = { .guide = guide,
+                     .map = map,
+                     .width = width,
+                     .height = height,
+                     .radius = radius,
+                     .epsilon = epsilon,
+                     .ret = ret };
+    size_t n = (size_t)width * (size_t)height;
+    void *memory = NULL;
+
+    zt_assert(radius >= 1 && epsilon > 0);
+    ZT_TRY(zt_try_alloc(n * PLANES, sizeof(float), "the guided filter", &memory, err));
+    zt_auto_free float *all = memory;
+    for (int k = 0; k < PLANES; k++)
+        f.plane[k] = all + (size_t)k * n;
+    run(pool, height, GRAIN, fill_planes, &f);
+    run(pool, A, 1, mean_planes, &f);
+    run(pool, height, GRAIN, solve_rows, &f);
+    f.first = MEAN_P; /* from here on: the constant of the fit */
+    run(pool, PLANES - MEAN_P, 1, mean_planes, &f);
+    run(pool, height, GRAIN, deal_out, &f);
+    if (atomic_load(&f.no_memory))
+        return zt_fail(err, ZT_E_NOMEM, "not enough memory for the guided filter");
     return ZT_OK;
 }
 
 enum zt_code zt_guided_filter(const float *guide, float *map, int width, int height, int radius,
-                              float epsilon, struct zt_err *err)
+                              float epsilon, struct zt_pool *pool, struct zt_err *err)
 {
     size_t n = (size_t)width * (size_t)height;
     void *memory = NULL;
 
     ZT_TRY(zt_try_alloc(n * 4, sizeof(float), "the guided filter", &memory, err));
     zt_auto_free float *fit = memory;
-    ZT_TRY(zt_guided_fit(guide, map, width, height, radius, epsilon, fit, err));
+    ZT_TRY(zt_guided_fit(guide, map, width, height, radius, epsilon, pool, fit, err));
     for (size_t i = 0; i < n; i++) {
         const float *g = guide + 3 * i;
         map[i] = fit[4 * i] * g[0] + fit[4 * i + 1] * g[1] + fit[4 * i + 2] * g[2] + fit[4 * i + 3];

@@ -31,6 +31,7 @@
 #define MATTE_EPSILON   2e-4F
 #define HOLE_GROW_PX    2
 #define LEVELS_OF_DEPTH 64 /* bins of the search for cuts */
+#define GRAIN           16 /* rows a thread takes at a time */
 
 struct cutter {
     const struct zt_image *picture;
@@ -40,7 +41,16 @@ struct cutter {
     float *fit;   /* [matte_height][matte_width][4] */
     int8_t *sure; /* [matte_height][matte_width] 1 inside, 0 outside, -1 near the edge */
     uint8_t *alpha;
+    uint8_t *farther; /* alpha of the layer behind, or NULL */
 };
+
+static void in_rows(struct zt_pool *pool, int rows, zt_slice_fn *fn, void *user)
+{
+    if (pool != NULL)
+        zt_pool_for(pool, rows, GRAIN, fn, user);
+    else
+        fn(user, 0, rows);
+}
 
 /* ---- where to cut -------------------------------------------------------------------------- */
 
@@ -170,7 +180,40 @@ static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, fl
     zt_box_mean(mask, mean, tmp, width, height, MATTE_RADIUS);
     for (size_t i = 0; i < n; i++)
         c->sure[i] = mean[i] > 0.999F ? 1 : mean[i] < 0.001F ? 0 : -1;
-    return zt_guided_fit(c->guide, mask, width, height, MATTE_RADIUS, MATTE_EPSILON, c->fit, err);
+    return zt_guided_fit(c->guide, mask, width, height, MATTE_RADIUS, MATTE_EPSILON, c->pool,
+                         c->fit, err);
+}
+
+/* Where a row or column of the picture falls between two of the matte's. */
+struct between {
+    int first, second;
+    float part;
+};
+
+static struct between fall(int at, float scale, int n)
+{
+    float v = ((float)at + 0.5F) * scale - 0.5F;
+    int low = (int)(v + 1) - 1; /* floor: v is above -1 */
+
+    return (struct between){ low < 0 ? 0 : low, low + 1 < n ? low + 1 : n - 1, v - (float)low };
+}
+
+static uint8_t alpha_at(const struct cutter *c, const uint8_t *p, struct between x,
+                        struct between y)
+{
+    const float *upper = c->fit + 4 * (size_t)y.first * (size_t)c->matte_width;
+    const float *lower = c->fit + 4 * (size_t)y.second * (size_t)c->matte_width;
+    const float *f[4] = { upper + 4 * x.first, upper + 4 * x.second, lower + 4 * x.first,
+                          lower + 4 * x.second };
+    float weight[4] = { (1 - x.part) * (1 - y.part), x.part * (1 - y.part), (1 - x.part) * y.part,
+                        x.part * y.part };
+    float a = 0;
+
+    for (int k = 0; k < 4; k++)
+        a += weight[k] * (f[k][0] * (float)p[0] / 255 + f[k][1] * (float)p[1] / 255 +
+                          f[k][2] * (float)p[2] / 255 + f[k][3]);
+    a = (a - 0.5F) * 2.5F + 0.5F; /* the filter leaves edges softer than they are */
+    return (uint8_t)((a < 0 ? 0 : a > 1 ? 1 : a) * 255 + 0.5F);
 }
 
 /* Rows of alpha at full size from the fit. */
@@ -178,48 +221,50 @@ static void draw_alpha(void *user, int first, int end)
 {
     struct cutter *c = user;
     int width = c->picture->width_px;
-    float sx = (float)c->matte_width / (float)width;
-    float sy = (float)c->matte_height / (float)c->picture->height_px;
+    float across = (float)c->matte_width / (float)width;
+    float down = (float)c->matte_height / (float)c->picture->height_px;
 
     for (int y = first; y < end; y++) {
-        float fy = ((float)y + 0.5F) * sy - 0.5F;
-        int y0 = (int)(fy + 1) - 1; /* floor: fy is above -1 */
-        int ya = y0 < 0 ? 0 : y0;
-        int yb = y0 + 1 < c->matte_height ? y0 + 1 : c->matte_height - 1;
-        fy -= (float)y0;
+        struct between row = fall(y, down, c->matte_height);
+        const int8_t *upper = c->sure + (size_t)row.first * (size_t)c->matte_width;
+        const int8_t *lower = c->sure + (size_t)row.second * (size_t)c->matte_width;
+        const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride;
+        uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
         for (int x = 0; x < width; x++) {
-            float fx = ((float)x + 0.5F) * sx - 0.5F;
-            int x0 = (int)(fx + 1) - 1;
-            size_t xa = (size_t)(x0 < 0 ? 0 : x0);
-            size_t xb = (size_t)(x0 + 1 < c->matte_width ? x0 + 1 : c->matte_width - 1);
-            size_t corner[4] = { (size_t)ya * (size_t)c->matte_width + xa,
-                                 (size_t)ya * (size_t)c->matte_width + xb,
-                                 (size_t)yb * (size_t)c->matte_width + xa,
-                                 (size_t)yb * (size_t)c->matte_width + xb };
-            fx -= (float)x0;
-            float weight[4] = { (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy };
-            const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride + 3 * (size_t)x;
-            float a = 0;
-            int inside = 0;
-            int outside = 0;
-            for (int k = 0; k < 4; k++) {
-                const float *f = c->fit + 4 * corner[k];
-                a += weight[k] * (f[0] * (float)p[0] / 255 + f[1] * (float)p[1] / 255 +
-                                  f[2] * (float)p[2] / 255 + f[3]);
-                inside += c->sure[corner[k]] == 1;
-                outside += c->sure[corner[k]] == 0;
-            }
-            a = (a - 0.5F) * 2.5F + 0.5F; /* the filter leaves edges softer than they are */
-            a = inside == 4 ? 1 : outside == 4 ? 0 : a < 0 ? 0 : a > 1 ? 1 : a;
-            c->alpha[(size_t)y * (size_t)width + (size_t)x] = (uint8_t)(a * 255 + 0.5F);
+            struct between column = fall(x, across, c->matte_width);
+            int sure = upper[column.first];
+            if (sure >= 0 && upper[column.second] == sure && lower[column.first] == sure &&
+                lower[column.second] == sure)
+                alpha[x] = sure > 0 ? 255 : 0;
+            else
+                alpha[x] = alpha_at(c, p + 3 * (size_t)x, column, row);
         }
+        if (c->farther == NULL)
+            continue;
+        uint8_t *farther = c->farther + (size_t)y * (size_t)width;
+        for (int x = 0; x < width; x++) /* nearer than this is nearer than that */
+            farther[x] = farther[x] < alpha[x] ? alpha[x] : farther[x];
     }
 }
 
 /* ---- colours and what is behind ------------------------------------------------------------ */
 
-static enum zt_code copy_picture(const struct zt_image *src, struct zt_image *dst,
-                                 struct zt_err *err)
+struct copying {
+    const struct zt_image *from;
+    struct zt_image *to;
+};
+
+static void copy_rows(void *user, int first, int end)
+{
+    const struct copying *c = user;
+
+    for (size_t y = (size_t)first; y < (size_t)end; y++)
+        memcpy(c->to->pixels + y * c->to->stride, c->from->pixels + y * c->from->stride,
+               c->to->stride);
+}
+
+static enum zt_code copy_picture(const struct zt_image *src, struct zt_pool *pool,
+                                 struct zt_image *dst, struct zt_err *err)
 {
     size_t row = (size_t)src->width_px * 3;
     void *pixels = NULL;
@@ -228,38 +273,51 @@ static enum zt_code copy_picture(const struct zt_image *src, struct zt_image *ds
     *dst = (struct zt_image){
         .width_px = src->width_px, .height_px = src->height_px, .stride = row, .pixels = pixels
     };
-    for (int y = 0; y < src->height_px; y++)
-        memcpy(dst->pixels + (size_t)y * row, src->pixels + (size_t)y * src->stride, row);
+    struct copying c = { src, dst };
+    in_rows(pool, src->height_px, copy_rows, &c);
     return ZT_OK;
 }
 
-/* hole: everything within `grow` pixels of alpha above `least` (or below it, for the outside). */
-static void mark_hole(const uint8_t *alpha, int width, int height, int least, bool above, int grow,
-                      uint8_t *hole, uint8_t *tmp)
+/* Marks everything within `grow` pixels of alpha above `least` (or below it: the outside). */
+struct marking {
+    const uint8_t *alpha;
+    int width, height, least, grow;
+    bool above;
+    uint8_t *hole, *tmp;
+};
+
+static void mark_along(void *user, int first, int end)
 {
-    for (int y = 0; y < height; y++) {
-        const uint8_t *a = alpha + (size_t)y * (size_t)width;
+    const struct marking *m = user;
+
+    for (int y = first; y < end; y++) {
+        const uint8_t *a = m->alpha + (size_t)y * (size_t)m->width;
         int left = -1; /* pixels still marked from the last hit */
-        uint8_t *t = tmp + (size_t)y * (size_t)width;
-        memset(t, 0, (size_t)width);
-        for (int x = 0; x < width; x++) {
-            left = (above ? a[x] > least : a[x] < least) ? grow : left - 1;
+        uint8_t *t = m->tmp + (size_t)y * (size_t)m->width;
+        for (int x = 0; x < m->width; x++) {
+            left = (m->above ? a[x] > m->least : a[x] < m->least) ? m->grow : left - 1;
             t[x] = left >= 0;
         }
         left = -1;
-        for (int x = width - 1; x >= 0; x--) {
-            left = (above ? a[x] > least : a[x] < least) ? grow : left - 1;
+        for (int x = m->width - 1; x >= 0 && m->grow > 0; x--) {
+            left = (m->above ? a[x] > m->least : a[x] < m->least) ? m->grow : left - 1;
             t[x] |= left >= 0;
         }
     }
-    for (int y = 0; y < height; y++) {
-        uint8_t *h = hole + (size_t)y * (size_t)width;
-        memset(h, 0, (size_t)width);
-        for (int k = y - grow; k <= y + grow; k++) {
-            if (k < 0 || k >= height)
+}
+
+static void mark_down(void *user, int first, int end)
+{
+    const struct marking *m = user;
+
+    for (int y = first; y < end; y++) {
+        uint8_t *h = m->hole + (size_t)y * (size_t)m->width;
+        memset(h, 0, (size_t)m->width);
+        for (int k = y - m->grow; k <= y + m->grow; k++) {
+            if (k < 0 || k >= m->height)
                 continue;
-            const uint8_t *t = tmp + (size_t)k * (size_t)width;
-            for (int x = 0; x < width; x++)
+            const uint8_t *t = m->tmp + (size_t)k * (size_t)m->width;
+            for (int x = 0; x < m->width; x++)
                 h[x] |= t[x];
         }
     }
@@ -365,6 +423,44 @@ static enum zt_code continue_depth(const struct zt_depth *depth, float low, floa
     return ZT_OK;
 }
 
+struct continuing {
+    const struct zt_depth *depth;
+    const float *cut;
+    struct zt_layers *layers;
+    enum zt_code rc[ZT_LAYERS_MAX];
+    struct zt_err err[ZT_LAYERS_MAX];
+};
+
+static void continue_layers(void *user, int first, int end)
+{
+    struct continuing *c = user;
+
+    for (int i = first; i < end; i++) {
+        /* A margin around the cut: the filtered step itself belongs to neither side. */
+        float low = i > 0 ? c->cut[i - 1] + 0.04F : -1;
+        float high = i + 1 < c->layers->n ? c->cut[i] - 0.04F : 2;
+        c->rc[i] = continue_depth(c->depth, low, high, &c->layers->layer[i].depth, &c->err[i]);
+    }
+}
+
+static enum zt_code continue_depths(const struct zt_depth *depth, const float *cut,
+                                    struct zt_layers *layers, struct zt_pool *pool,
+                                    struct zt_err *err)
+{
+    struct continuing c = { .depth = depth, .cut = cut, .layers = layers };
+
+    if (pool != NULL)
+        zt_pool_for(pool, layers->n, 1, continue_layers, &c);
+    else
+        continue_layers(&c, 0, layers->n);
+    for (int i = 0; i < layers->n; i++) {
+        if (c.rc[i] != ZT_OK && err != NULL)
+            *err = c.err[i];
+        ZT_TRY(c.rc[i]);
+    }
+    return ZT_OK;
+}
+
 /* ---- all together -------------------------------------------------------------------------- */
 
 /* Alpha of every layer but the farthest. */
@@ -378,15 +474,8 @@ static enum zt_code make_alphas(struct cutter *c, const struct zt_depth *depth, 
         ZT_TRY(zt_try_alloc(pixels, 1, "a layer's alpha", &alpha, err));
         layers->layer[i].alpha = c->alpha = alpha;
         ZT_TRY(fit_matte(c, depth, cut[i - 1], err));
-        if (c->pool != NULL)
-            zt_pool_for(c->pool, c->picture->height_px, 16, draw_alpha, c);
-        else
-            draw_alpha(c, 0, c->picture->height_px);
-        for (size_t k = 0; i > 1 && k < pixels; k++) { /* nearer than this is nearer than that */
-            uint8_t *farther = &layers->layer[i - 1].alpha[k];
-            if (*farther < layers->layer[i].alpha[k])
-                *farther = layers->layer[i].alpha[k];
-        }
+        c->farther = i > 1 ? layers->layer[i - 1].alpha : NULL;
+        in_rows(c->pool, c->picture->height_px, draw_alpha, c);
     }
     return ZT_OK;
 }
@@ -405,16 +494,22 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
     uint8_t *tmp = holes + (size_t)n * pixels;
 
     for (int i = 0; i < n; i++)
-        ZT_TRY(copy_picture(c->picture, &layers->layer[i].picture, err));
+        ZT_TRY(copy_picture(c->picture, c->pool, &layers->layer[i].picture, err));
     for (int i = 1; i < n; i++) {
         uint8_t *hole = holes + (size_t)i * pixels;
-        mark_hole(layers->layer[i].alpha, width, height, 128, false, 0, hole, tmp);
+        struct marking m = { layers->layer[i].alpha, width, height, 128, 0, false, hole, tmp };
+        in_rows(c->pool, height, mark_along, &m);
+        in_rows(c->pool, height, mark_down, &m);
         past[i - 1] = (struct zt_inpaint){ &layers->layer[i].picture, hole, false, width / 32 + 8 };
     }
     ZT_TRY(zt_inpaint(past, n - 1, c->pool, err));
     for (int i = 0; i + 1 < n; i++) {
         uint8_t *hole = holes + (size_t)i * pixels;
-        mark_hole(layers->layer[i + 1].alpha, width, height, 8, true, HOLE_GROW_PX, hole, tmp);
+        struct marking m = {
+            layers->layer[i + 1].alpha, width, height, 8, HOLE_GROW_PX, true, hole, tmp
+        };
+        in_rows(c->pool, height, mark_along, &m);
+        in_rows(c->pool, height, mark_down, &m);
         behind[i] = (struct zt_inpaint){ &layers->layer[i].picture, hole, true, width / 12 };
     }
     return zt_inpaint(behind, n - 1, c->pool, err);
@@ -432,14 +527,11 @@ static enum zt_code make_pictures(const struct cutter *c, struct zt_layers *laye
     enum zt_code rc = fill_layers(c, layers, holes, err);
     free(holes);
     ZT_TRY(rc);
-    ZT_TRY(copy_picture(&layers->layer[0].picture, &drawn, err));
+    ZT_TRY(copy_picture(&layers->layer[0].picture, c->pool, &drawn, err));
     for (int i = 1; i < layers->n; i++) {
         struct settling s = { &layers->layer[i], c->picture,
                               i + 1 < layers->n ? layers->layer[i + 1].alpha : NULL, &drawn };
-        if (c->pool != NULL)
-            zt_pool_for(c->pool, c->picture->height_px, 16, settle_rows, &s);
-        else
-            settle_rows(&s, 0, c->picture->height_px);
+        in_rows(c->pool, c->picture->height_px, settle_rows, &s);
     }
     zt_image_clear(&drawn);
     return ZT_OK;
@@ -453,14 +545,9 @@ static enum zt_code cut_layers(struct cutter *c, const struct zt_depth *depth, c
     void *memory = NULL;
     void *small = NULL;
 
-    for (int i = 0; i < layers->n; i++) {
-        /* A margin around the cut: the filtered step itself belongs to neither side. */
-        float low = i > 0 ? cut[i - 1] + 0.04F : -1;
-        float high = i + 1 < layers->n ? cut[i] - 0.04F : 2;
-        ZT_TRY(continue_depth(depth, low, high, &layers->layer[i].depth, err));
-    }
+    ZT_TRY(continue_depths(depth, cut, layers, c->pool, err));
     if (layers->n == 1)
-        return copy_picture(c->picture, &layers->layer[0].picture, err);
+        return copy_picture(c->picture, c->pool, &layers->layer[0].picture, err);
     ZT_TRY(zt_try_alloc(matte * 8, sizeof(float), "cutting layers", &memory, err));
     zt_auto_free float *all_matte = memory;
     c->guide = all_matte;

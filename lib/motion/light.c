@@ -295,17 +295,22 @@ static void fill_tile(const struct zt_light *l, struct zt_tile *t)
 {
     float ray[ZT_TILE_WIDTH];
 
+    t->changes = ZT_TILE_ALL;
     t->cast_u = l->night_now > 0 ? NIGHT_BLUE * fminf(l->night_now, 1.5F) : 0;
     t->cast_v = l->night_now > 0 ? NIGHT_RED * fminf(l->night_now, 1.5F) : 0;
     for (int row = 0; row < t->height; row++) {
         float y = (float)(t->top + row) + 0.5F;
         zt_sight_row(l->sight, l->keep, t->left, y, t->width, 1, t->keep[row]);
+        if (l->rays_now <= 0)
+            continue;
         zt_sight_row(l->sight, l->ray, t->left, y, t->width, 1, ray);
         shine(ray, l->sun.light, t->width, t->keep[row], t->light[row]);
     }
     for (int row = 0; row < t->half_height; row++) {
         float y = (float)(t->top + 2 * row) + 1, unused[ZT_TILE_WIDTH / 2];
         zt_sight_row(l->sight, l->keep_c, t->left, y, t->half_width, 2, t->keep_c[row]);
+        if (l->rays_now <= 0)
+            continue;
         zt_sight_row(l->sight, l->ray, t->left, y, t->half_width, 2, ray);
         memcpy(unused, t->keep_c[row], sizeof(unused));
         shine(ray, l->sun.u, t->half_width, t->keep_c[row], t->light_u[row]);

@@ -45,6 +45,7 @@ void zt_tile_reset(struct zt_tile *t, int column, int row, int width_px, int hei
     t->half_width = (t->width + 1) / 2;
     t->half_height = (t->height + 1) / 2;
     t->cast_u = t->cast_v = 0;
+    t->changes = 0;
     for (int y = 0; y < t->height; y++) {
         for (int x = 0; x < ZT_TILE_WIDTH; x++) {
             t->keep[y][x] = 1;
@@ -97,22 +98,6 @@ ZT_MEDIA_CLONES static void mix_luma(const float *restrict keep, const float *re
     }
 }
 
-/* before and after: coded luma at the chroma samples. */
-ZT_MEDIA_CLONES static void mix_chroma(const float *restrict keep, const float *restrict light,
-                                       float cast, const float *restrict before,
-                                       const float *restrict after, uint8_t *restrict row, int n)
-{
-    for (int x = 0; x < n; x++) {
-        int was = row[x], low = was < 16 ? was : 16, high = was > 240 ? was : 240;
-        float now =
-            ((float)(was - 128) * (before[x] + LIFT) * keep[x] + light[x]) / (after[x] + LIFT);
-        now += cast * (1 - keep[x]) * after[x] / (after[x] + 2 * LIFT);
-        int coded = (int)(now + 256.5F) - 128; /* rounded: the sum is positive */
-        coded = coded < low ? low : coded;
-        row[x] = (uint8_t)(coded > high ? high : coded);
-    }
-}
-
 /* Chroma sits on even columns, half way between two rows. */
 ZT_MEDIA_CLONES static void halve(const float *restrict above, const float *restrict below,
                                   float *restrict out, int n)
@@ -121,27 +106,79 @@ ZT_MEDIA_CLONES static void halve(const float *restrict above, const float *rest
         out[x] = (above[2 * x] + below[2 * x]) / 2;
 }
 
-void zt_tile_apply(const struct zt_tile *t, struct zt_frame_buf *frame)
+/*
+ * The two factors that both planes share: of the chroma that is there, and of light's; before and
+ * after are coded luma at the chroma samples.
+ */
+ZT_MEDIA_CLONES static void chroma_factors(const float *restrict keep, const float *restrict before,
+                                           const float *restrict after, float *restrict was,
+                                           float *restrict light, int n)
+{
+    for (int x = 0; x < n; x++) {
+        float share = 1 / (after[x] + LIFT);
+        was[x] = (before[x] + LIFT) * keep[x] * share;
+        light[x] = share;
+    }
+}
+
+ZT_MEDIA_CLONES static void mix_chroma(const float *restrict was, const float *restrict share,
+                                       const float *restrict light, uint8_t *restrict row, int n)
+{
+    for (int x = 0; x < n; x++) {
+        int old = row[x], low = old < 16 ? old : 16, high = old > 240 ? old : 240;
+        float now = (float)(old - 128) * was[x] + light[x] * share[x];
+        int coded = (int)(now + 256.5F) - 128; /* rounded: the sum is positive */
+        coded = coded < low ? low : coded;
+        row[x] = (uint8_t)(coded > high ? high : coded);
+    }
+}
+
+/* Adds the colour of darkness to light, so that the share above leaves cast (1 - keep) of it. */
+ZT_MEDIA_CLONES static void add_cast(const float *restrict keep, const float *restrict after,
+                                     float cast, const float *restrict light, float *restrict ret,
+                                     int n)
+{
+    for (int x = 0; x < n; x++)
+        ret[x] =
+            light[x] + cast * (1 - keep[x]) * after[x] * (after[x] + LIFT) / (after[x] + 2 * LIFT);
+}
+
+/* Two rows of luma and the row of chroma between them. */
+static void apply_rows(const struct zt_tile *t, int y, float (*offset)[ZT_TILE_WIDTH],
+                       struct zt_frame_buf *frame)
 {
     const size_t *stride = frame->view.stride;
-    float before[2][ZT_TILE_WIDTH], after[2][ZT_TILE_WIDTH], offset[4][ZT_TILE_WIDTH];
-    float half_before[ZT_TILE_WIDTH / 2], half_after[ZT_TILE_WIDTH / 2];
+    float before[2][ZT_TILE_WIDTH], after[2][ZT_TILE_WIDTH];
+    float half[2][ZT_TILE_WIDTH / 2], was[ZT_TILE_WIDTH / 2], share[ZT_TILE_WIDTH / 2];
+    int rows = y + 1 < t->height ? 2 : 1;
+    size_t row = (size_t)(t->top + y) / 2, left = (size_t)t->left / 2;
+
+    for (int k = 0; k < rows; k++)
+        mix_luma(t->keep[y + k], t->light[y + k], offset[(y + k) & 3],
+                 frame->plane[0] + (size_t)(t->top + y + k) * stride[0] + t->left, before[k],
+                 after[k], t->width);
+    halve(before[0], before[rows - 1], half[0], t->half_width);
+    halve(after[0], after[rows - 1], half[1], t->half_width);
+    chroma_factors(t->keep_c[y / 2], half[0], half[1], was, share, t->half_width);
+    for (int p = 1; p <= 2; p++) {
+        const float *light = p == 1 ? t->light_u[y / 2] : t->light_v[y / 2];
+        float cast = p == 1 ? t->cast_u : t->cast_v, with_cast[ZT_TILE_WIDTH / 2];
+        if (cast != 0) {
+            add_cast(t->keep_c[y / 2], half[1], cast, light, with_cast, t->half_width);
+            light = with_cast;
+        }
+        mix_chroma(was, share, light, frame->plane[p] + row * stride[p] + left, t->half_width);
+    }
+}
+
+void zt_tile_apply(const struct zt_tile *t, struct zt_frame_buf *frame)
+{
+    float offset[4][ZT_TILE_WIDTH];
 
     for (int y = 0; y < 4; y++)
         for (int x = 0; x < ZT_TILE_WIDTH; x++)
             offset[y][x] = dither[y][x & 3];
-    for (int y = 0; y < t->height; y += 2) {
-        int rows = y + 1 < t->height ? 2 : 1;
-        for (int k = 0; k < rows; k++)
-            mix_luma(t->keep[y + k], t->light[y + k], offset[(y + k) & 3],
-                     frame->plane[0] + (size_t)(t->top + y + k) * stride[0] + t->left, before[k],
-                     after[k], t->width);
-        halve(before[0], before[rows - 1], half_before, t->half_width);
-        halve(after[0], after[rows - 1], half_after, t->half_width);
-        size_t row = (size_t)(t->top + y) / 2, left = (size_t)t->left / 2;
-        mix_chroma(t->keep_c[y / 2], t->light_u[y / 2], t->cast_u, half_before, half_after,
-                   frame->plane[1] + row * stride[1] + left, t->half_width);
-        mix_chroma(t->keep_c[y / 2], t->light_v[y / 2], t->cast_v, half_before, half_after,
-                   frame->plane[2] + row * stride[2] + left, t->half_width);
-    }
+    for (int y = 0; y < t->height; y += 2)
+        if ((t->changes >> y / 2 & 1) != 0)
+            apply_rows(t, y, offset, frame);
 }

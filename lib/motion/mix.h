@@ -21,12 +21,14 @@ struct zt_frame_buf;
 
 #define ZT_TILE_WIDTH  128
 #define ZT_TILE_HEIGHT 16
+#define ZT_TILE_ALL    0xffU /* all bits of changes */
 
 /* One tile: frame columns left ... left + width - 1, rows top ... top + height - 1; both even. */
 struct zt_tile {
     int left, top, width, height;
     int half_width, half_height; /* of its chroma */
     float cast_u, cast_v;        /* coded chroma of what darkness leaves: added by 1 - keep_c */
+    uint32_t changes;            /* bit i: rows 2i and 2i + 1 may change; apply skips the others */
     float keep[ZT_TILE_HEIGHT][ZT_TILE_WIDTH];
     float light[ZT_TILE_HEIGHT][ZT_TILE_WIDTH];
     float keep_c[ZT_TILE_HEIGHT / 2][ZT_TILE_WIDTH / 2];
@@ -46,7 +48,7 @@ struct zt_tint zt_tint_of(float r, float g, float b);
 int zt_tile_columns(int width_px);
 int zt_tile_rows(int height_px);
 
-/* Sets the tile (column, row) of a frame to change nothing. */
+/* Sets the tile (column, row) of a frame to change nothing. Who fills it sets bits of changes. */
 void zt_tile_reset(struct zt_tile *tile, int column, int row, int width_px, int height_px);
 
 /* Applies the tile to the frame. Touches no sample outside it. */

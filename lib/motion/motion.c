@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fault.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "engine/ahead.h"
 #include "engine/plan.h"
 #include "engine/progress.h"
 #include "media/frame.h"
@@ -83,7 +83,7 @@ struct run {
     struct zt_prompt prompt;
     struct zt_take take[ZT_SHOTS_MAX];
     int takes;
-    struct zt_frame_buf frame;
+    struct zt_frame_buf frame[ZT_AHEAD_FRAMES];
     struct zt_frame_buf last; /* what the shot before ended with; made when needed */
     struct zt_pose *path;     /* of the current take */
     struct zt_depth depth;    /* of the image, once a path travels */
@@ -172,10 +172,10 @@ static enum zt_code open_scene(void *user, struct zt_err *err)
 }
 
 /*
- * What the transitions before and after a take do to its frame i, which is in run->frame; keeps
- * what the next one needs.
+ * What the transitions before and after a take do to its frame i; keeps what the next one needs.
  */
-static enum zt_code join(struct run *run, int index, int i, struct zt_err *err)
+static enum zt_code join(struct run *run, int index, int i, struct zt_frame_buf *frame,
+                         struct zt_err *err)
 {
     const struct zt_take *take = &run->take[index];
     struct zt_pool *pool = run->engine->pool;
@@ -186,7 +186,7 @@ static enum zt_code join(struct run *run, int index, int i, struct zt_err *err)
         int before = take[-1].end - take[-1].first;
         struct zt_transition_span span = zt_transition_span(kind, before, frames);
         if (i - take->first < span.in)
-            zt_transition_in(kind, &span, i - take->first, &run->last, &run->frame, pool);
+            zt_transition_in(kind, &span, i - take->first, &run->last, frame, pool);
     }
     if (index + 1 < run->takes) {
         enum zt_transition kind = take[1].shot->transition;
@@ -196,12 +196,27 @@ static enum zt_code join(struct run *run, int index, int i, struct zt_err *err)
             if (run->last.pixels == NULL)
                 ZT_TRY(zt_frame_buf_init(&run->last, run->plan->pixels, run->plan->width_px,
                                          run->plan->height_px, err));
-            zt_frame_convert(&run->frame.view, &run->last, pool);
+            zt_frame_convert(&frame->view, &run->last, pool);
         }
         if (i >= take->end - span.out)
-            zt_transition_out(kind, &span, i - (take->end - span.out), &run->frame, pool);
+            zt_transition_out(kind, &span, i - (take->end - span.out), frame, pool);
     }
     return ZT_OK;
+}
+
+struct drawing {
+    struct run *run;
+    struct zt_scene *scene;
+    int index; /* of the take */
+};
+
+static enum zt_code draw(void *user, int i, struct zt_frame_buf *frame, struct zt_err *err)
+{
+    const struct drawing *d = user;
+    int in_take = i - d->run->take[d->index].first;
+
+    zt_scene_draw(d->scene, &d->run->path[in_take], (double)in_take / d->run->plan->fps, frame);
+    return join(d->run, d->index, i, frame, err);
 }
 
 static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
@@ -238,15 +253,8 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
     if (rc != ZT_OK)
         return rc;
     ZT_TRY(zt_meter_stage(&run->meter, "render", 5 + 95 * take->end / frames, err));
-    for (int i = take->first; i < take->end; i++) {
-        zt_crash_point("motion.frame");
-        zt_scene_draw(scene, &run->path[i - take->first],
-                      (double)(i - take->first) / run->plan->fps, &run->frame);
-        ZT_TRY(join(run, index, i, err));
-        ZT_TRY(zt_meter_frame(&run->meter, &run->frame.view, i, err));
-        ZT_TRY(zt_meter_step(&run->meter, i + 1 - take->first, take->end - take->first, err));
-    }
-    return ZT_OK;
+    struct drawing drawing = { run, scene, index };
+    return zt_ahead_run(&run->meter, run->frame, take->first, take->end, draw, &drawing, err);
 }
 
 /* ---- with an end image --------------------------------------------------------------------- */
@@ -288,26 +296,33 @@ static enum zt_code open_passage(struct run *run, struct zt_passage **ret, struc
     return rc;
 }
 
+struct passing {
+    struct zt_passage *passage;
+    int frames;
+};
+
+static enum zt_code draw_passage(void *user, int i, struct zt_frame_buf *frame, struct zt_err *err)
+{
+    const struct passing *p = user;
+    struct zt_passage_target target = { .format = frame->view.format };
+
+    for (int k = 0; k < 3; k++) {
+        target.plane[k] = frame->plane[k];
+        target.stride[k] = frame->view.stride[k];
+    }
+    return zt_passage_frame(p->passage, (float)zt_ease((double)i / (p->frames - 1)), &target, err);
+}
+
 static enum zt_code render_passage(struct run *run, struct zt_err *err)
 {
     zt_auto(passage) struct zt_passage *passage = NULL;
-    struct zt_passage_target target = { .format = run->plan->pixels };
     int n = run->plan->frames;
 
-    for (int i = 0; i < 3; i++) {
-        target.plane[i] = run->frame.plane[i];
-        target.stride[i] = run->frame.view.stride[i];
-    }
     ZT_TRY(zt_meter_stage(&run->meter, "flow", 30, err));
     ZT_TRY(open_passage(run, &passage, err));
     ZT_TRY(zt_meter_stage(&run->meter, "render", 100, err));
-    for (int i = 0; i < n; i++) {
-        zt_crash_point("motion.frame");
-        ZT_TRY(zt_passage_frame(passage, (float)zt_ease((double)i / (n - 1)), &target, err));
-        ZT_TRY(zt_meter_frame(&run->meter, &run->frame.view, i, err));
-        ZT_TRY(zt_meter_step(&run->meter, i + 1, n, err));
-    }
-    return ZT_OK;
+    struct passing passing = { passage, n };
+    return zt_ahead_run(&run->meter, run->frame, 0, n, draw_passage, &passing, err);
 }
 
 /* -------------------------------------------------------------------------------------------- */
@@ -320,8 +335,9 @@ static enum zt_code render(struct run *run, struct zt_err *err)
     ZT_TRY(zt_prompt_read(request->prompt, strlen(request->prompt), &run->prompt, err));
     run->takes = zt_shots_divide(&run->prompt, run->plan->frames, run->take);
     run->path = zt_new_array(struct zt_pose, (size_t)run->plan->frames);
-    ZT_TRY(zt_frame_buf_init(&run->frame, run->plan->pixels, run->plan->width_px,
-                             run->plan->height_px, err));
+    for (int i = 0; i < ZT_AHEAD_FRAMES; i++)
+        ZT_TRY(zt_frame_buf_init(&run->frame[i], run->plan->pixels, run->plan->width_px,
+                                 run->plan->height_px, err));
     if (request->end_image != NULL)
         return render_passage(run, err);
     for (int i = 0; i < run->takes; i++)
@@ -342,7 +358,8 @@ static enum zt_code motion_generate(void *self, const struct zt_request *request
     enum zt_code rc = render(run, err);
     free(run->path);
     zt_depth_clear(&run->depth);
-    zt_frame_buf_clear(&run->frame);
+    for (int i = 0; i < ZT_AHEAD_FRAMES; i++)
+        zt_frame_buf_clear(&run->frame[i]);
     zt_frame_buf_clear(&run->last);
     return rc;
 }

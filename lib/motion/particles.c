@@ -307,9 +307,13 @@ static void set_ellipse(struct zt_sprite *s, float along, float across, float co
     s->uy = sin / along;
     s->vx = -sin / across;
     s->vy = cos / across;
-    s->a = s->ux * s->ux + s->vx * s->vx;
-    s->b = s->ux * s->uy + s->vx * s->vy;
-    s->c = s->uy * s->uy + s->vy * s->vy;
+    /* a dx^2 + 2 b dx dy + c dy^2 <= 1, solved for dx */
+    float a = s->ux * s->ux + s->vx * s->vx;
+    float b = s->ux * s->uy + s->vx * s->vy;
+    float c = s->uy * s->uy + s->vy * s->vy;
+    s->slant = -b / a;
+    s->wide = 1 / a;
+    s->bend = (a * c - b * b) / (a * a);
     s->reach_x = sqrtf(along * along * cos * cos + across * across * sin * sin);
     s->reach_y = sqrtf(along * along * sin * sin + across * across * cos * cos);
 }

@@ -23,12 +23,12 @@ enum zt_particle_kind {
 
 /* One particle at one moment, in frame pixels. */
 struct zt_sprite {
-    float x, y;             /* middle */
-    float a, b, c;          /* a dx^2 + 2 b dx dy + c dy^2 <= 1 is its ellipse */
-    float reach_x, reach_y; /* half its width and height */
-    float ux, uy, vx, vy;   /* (dx, dy) along and across it, 1 at the rim */
-    float alpha;            /* 0 ... 1; 0: not in sight */
-    float near;             /* camera.h's nearness */
+    float x, y;              /* middle */
+    float slant, wide, bend; /* its row at dy is slant dy +- sqrt(wide - bend dy^2) */
+    float reach_x, reach_y;  /* half its width and height */
+    float ux, uy, vx, vy;    /* (dx, dy) along and across it, 1 at the rim */
+    float alpha;             /* 0 ... 1; 0: not in sight */
+    float near;              /* camera.h's nearness */
     struct zt_tint tint;
     uint8_t shape; /* enum zt_shape */
     bool shines;   /* adds light and hides nothing */

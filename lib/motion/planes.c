@@ -120,20 +120,18 @@ static void to_yuv(void *user, int first, int end)
  * Down the columns, keeping 6 bits below the sample, then along the row. line holds width +
  * 2 * REACH values. Absolute weights are 3 in sum at most: 255 * 2^6 * 2^12 * 3^2 < 2^31.
  */
-static void filter_row(const struct zt_plane *in, const struct prefilter *f, int y, int32_t *line,
-                       uint8_t *out)
+ZT_MEDIA_CLONES static void filter_row(const uint8_t *row, ptrdiff_t s, int width,
+                                       const int *weight, int32_t *line, uint8_t *out)
 {
-    const uint8_t *row = in->at + (ptrdiff_t)y * (ptrdiff_t)in->stride - REACH;
-    ptrdiff_t s = (ptrdiff_t)in->stride;
-    int n = in->width + 2 * REACH;
-    const int *w = f->weight;
+    const int w[REACH + 1] = { weight[0], weight[1], weight[2], weight[3] };
+    int n = width + 2 * REACH;
 
     for (int x = 0; x < n; x++)
         line[x] = (w[0] * row[x] + w[1] * (row[x - s] + row[x + s]) +
                    w[2] * (row[x - 2 * s] + row[x + 2 * s]) +
                    w[3] * (row[x - 3 * s] + row[x + 3 * s]) + 32) >>
                   6;
-    for (int x = 0; x < in->width; x++) {
+    for (int x = 0; x < width; x++) {
         const int32_t *v = line + x + REACH;
         int32_t sum =
             w[0] * v[0] + w[1] * (v[-1] + v[1]) + w[2] * (v[-2] + v[2]) + w[3] * (v[-3] + v[3]);
@@ -147,7 +145,9 @@ static void filter_rows(void *user, int first, int end)
     int32_t *line = zt_new_array(int32_t, (size_t)f->in->width + 2 * REACH);
 
     for (int y = first; y < end; y++)
-        filter_row(f->in, &f->filter, y, line, f->out->at + (size_t)y * f->out->stride);
+        filter_row(f->in->at + (ptrdiff_t)y * (ptrdiff_t)f->in->stride - REACH,
+                   (ptrdiff_t)f->in->stride, f->in->width, f->filter.weight, line,
+                   f->out->at + (size_t)y * f->out->stride);
     free(line);
 }
 

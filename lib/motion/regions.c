@@ -213,7 +213,7 @@ static enum zt_code soften(const struct study *s, float *mask, struct zt_err *er
     for (int i = 0; i < n; i++)
         mask[i] = s->in[i];
     zt_box_mean(mask, mask, s->tmp, r->width, r->height, 1);
-    ZT_TRY(zt_guided_filter(r->rgb, mask, r->width, r->height, 4, 1e-3F, err));
+    ZT_TRY(zt_guided_filter(r->rgb, mask, r->width, r->height, 4, 1e-3F, NULL, err));
     for (int i = 0; i < n; i++)
         s->tmp2[i] = s->in[i];
     zt_box_mean(s->tmp2, s->tmp2, s->tmp, r->width, r->height, 3);

@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/thread.h"
@@ -38,7 +39,10 @@
 
 struct zt_scene {
     struct zt_stack stack;
-    struct zt_sight sight;  /* only where light or air needs it */
+    struct zt_sight sight;     /* only where light or air needs it */
+    struct zt_frame_buf still; /* what was drawn from `pose`, once it comes again */
+    struct zt_pose pose;       /* the last one; zoom 0: none yet */
+    bool kept;
     struct zt_fluid *fluid; /* these three: NULL where the shot names none of it */
     struct zt_light *light;
     struct zt_air *air;
@@ -248,10 +252,38 @@ void zt_scene_close(struct zt_scene *scene)
         return;
     zt_stack_clear(&scene->stack);
     zt_sight_clear(&scene->sight);
+    zt_frame_buf_clear(&scene->still);
     zt_fluid_close(scene->fluid);
     zt_light_close(scene->light);
     zt_air_close(scene->air);
     free(scene);
+}
+
+/*
+ * The layers from a pose. A camera that stands still sees the same again and again where nothing
+ * flows: from the third time on it is copied.
+ */
+static void draw_layers(struct zt_scene *scene, const struct zt_pose *pose,
+                        struct zt_frame_buf *dst)
+{
+    bool same = scene->fluid == NULL && memcmp(&scene->pose, pose, sizeof(*pose)) == 0;
+    struct zt_pool *pool = scene->stack.pool;
+
+    scene->pose = *pose;
+    scene->kept = scene->kept && same;
+    if (scene->kept) {
+        zt_frame_convert(&scene->still.view, dst, pool);
+        return;
+    }
+    zt_stack_draw(&scene->stack, pose, dst);
+    if (!same)
+        return;
+    if (scene->still.pixels == NULL &&
+        zt_frame_buf_init(&scene->still, dst->view.format, dst->view.width_px, dst->view.height_px,
+                          NULL) != ZT_OK)
+        return; /* no room to keep it: it is drawn again */
+    zt_frame_convert(&dst->view, &scene->still, pool);
+    scene->kept = true;
 }
 
 void zt_scene_draw(struct zt_scene *scene, const struct zt_pose *pose, double t_s,
@@ -260,7 +292,7 @@ void zt_scene_draw(struct zt_scene *scene, const struct zt_pose *pose, double t_
     struct zt_pool *pool = scene->stack.pool;
 
     zt_fluid_set(scene->fluid, t_s, pool);
-    zt_stack_draw(&scene->stack, pose, dst);
+    draw_layers(scene, pose, dst);
     if (scene->light == NULL && scene->air == NULL)
         return;
     zt_sight_look(&scene->sight, pose, pool);

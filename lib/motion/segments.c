@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #define ROUNDS      8
 #define COMPACTNESS 12.0F /* Lab units that a distance of one cell counts for */
@@ -49,29 +50,40 @@ static float squared(float v)
     return v * v;
 }
 
-static void assign(const float *lab, int width, int height, float step, struct centre *centres,
-                   int n, uint16_t *label, float *best)
-{
-    float weight = squared(COMPACTNESS / step);
+struct assignment {
+    const float *lab;
+    int width, height, n;
+    float step;
+    const struct centre *centres; /* [n] */
+    uint16_t *label;
+    float *best;
+};
 
-    for (size_t i = 0; i < (size_t)width * (size_t)height; i++)
-        best[i] = INFINITY;
-    for (int k = 0; k < n; k++) {
-        const struct centre *c = &centres[k];
+/* Each point of rows [first, end) to the centre nearest in colour and place. */
+static void assign_rows(void *user, int first, int end)
+{
+    const struct assignment *a = user;
+    int width = a->width;
+    float step = a->step, weight = squared(COMPACTNESS / step);
+
+    for (size_t i = (size_t)first * (size_t)width; i < (size_t)end * (size_t)width; i++)
+        a->best[i] = INFINITY;
+    for (int k = 0; k < a->n; k++) {
+        const struct centre *c = &a->centres[k];
         int x0 = (int)fmaxf(0, c->x - 2 * step);
         int x1 = (int)fminf((float)width, c->x + 2 * step + 1);
-        int y0 = (int)fmaxf(0, c->y - 2 * step);
-        int y1 = (int)fminf((float)height, c->y + 2 * step + 1);
+        int y0 = (int)fmaxf((float)first, c->y - 2 * step);
+        int y1 = (int)fminf((float)end, c->y + 2 * step + 1);
         for (int y = y0; y < y1; y++) {
             for (int x = x0; x < x1; x++) {
                 size_t i = (size_t)y * (size_t)width + (size_t)x;
-                const float *p = lab + 3 * i;
+                const float *p = a->lab + 3 * i;
                 float d = squared(p[0] - c->lab[0]) + squared(p[1] - c->lab[1]) +
                           squared(p[2] - c->lab[2]) +
                           weight * (squared((float)x - c->x) + squared((float)y - c->y));
-                if (d < best[i]) {
-                    best[i] = d;
-                    label[i] = (uint16_t)k;
+                if (d < a->best[i]) {
+                    a->best[i] = d;
+                    a->label[i] = (uint16_t)k;
                 }
             }
         }
@@ -154,7 +166,7 @@ static void find_neighbours(struct zt_segments *s)
 }
 
 enum zt_code zt_segments_make(const float *lab, int width, int height, int wanted,
-                              struct zt_segments *ret, struct zt_err *err)
+                              struct zt_pool *pool, struct zt_segments *ret, struct zt_err *err)
 {
     size_t pixels = (size_t)width * (size_t)height;
     struct centre *centres = zt_new_array(struct centre, ZT_SEGMENTS_MAX);
@@ -171,8 +183,12 @@ enum zt_code zt_segments_make(const float *lab, int width, int height, int wante
         int n = place_centres(lab, width, height, wanted, &step, centres);
         ret->label = label;
         label = NULL;
+        struct assignment a = { lab, width, height, n, step, centres, ret->label, best };
         for (int round = 0; round < ROUNDS; round++) {
-            assign(lab, width, height, step, centres, n, ret->label, best);
+            if (pool != NULL)
+                zt_pool_for(pool, height, 32, assign_rows, &a);
+            else
+                assign_rows(&a, 0, height);
             move_centres(lab, width, height, ret->label, centres, n);
         }
         fill_segments(ret, centres, n);

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 
+struct zt_pool;
+
 #define ZT_SEGMENTS_MAX 512
 
 struct zt_segment {
@@ -30,10 +32,10 @@ struct zt_segments {
 };
 
 /*
- * lab [height][width][3]; about `wanted` segments, at most ZT_SEGMENTS_MAX. ZT_E_NOMEM.
+ * lab [height][width][3]; about `wanted` segments, at most ZT_SEGMENTS_MAX; pool may be NULL. ZT_E_NOMEM.
  */
 enum zt_code zt_segments_make(const float *lab, int width, int height, int wanted,
-                              struct zt_segments *ret, struct zt_err *err);
+                              struct zt_pool *pool, struct zt_segments *ret, struct zt_err *err);
 void zt_segments_clear(struct zt_segments *segments);
 
 #endif

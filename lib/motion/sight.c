@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "media/colour.h"
 
 /* Rounds of substitution, as in stack.c: what a point sees depends on how near that is. */
 #define ROUNDS 3
@@ -139,6 +140,29 @@ static inline void ramp(float left, float right, int from, int step, int n, floa
         out[i] = left + ((float)(from + i * step) + 0.5F) * slope;
 }
 
+/* Whole cells between two rows of the grid; every pixel, and below every other one. */
+ZT_MEDIA_CLONES static void spread_pixels(const float *restrict a, const float *restrict b,
+                                          float fy, int cells, float *restrict out)
+{
+    for (int k = 0; k < cells; k++, out += ZT_SIGHT_CELL) {
+        float left = a[k] + fy * (b[k] - a[k]);
+        float slope = (a[k + 1] + fy * (b[k + 1] - a[k + 1]) - left) / ZT_SIGHT_CELL;
+        for (int i = 0; i < ZT_SIGHT_CELL; i++)
+            out[i] = left + ((float)i + 0.5F) * slope;
+    }
+}
+
+ZT_MEDIA_CLONES static void spread_pairs(const float *restrict a, const float *restrict b, float fy,
+                                         int cells, float *restrict out)
+{
+    for (int k = 0; k < cells; k++, out += ZT_SIGHT_CELL / 2) {
+        float left = a[k] + fy * (b[k] - a[k]);
+        float slope = (a[k + 1] + fy * (b[k + 1] - a[k + 1]) - left) / ZT_SIGHT_CELL;
+        for (int i = 0; i < ZT_SIGHT_CELL / 2; i++)
+            out[i] = left + ((float)(2 * i) + 0.5F) * slope;
+    }
+}
+
 void zt_sight_row(const struct zt_sight *sight, const float *grid, int first, float y, int n,
                   int step, float *out)
 {
@@ -148,17 +172,21 @@ void zt_sight_row(const struct zt_sight *sight, const float *grid, int first, fl
     iy = iy > sight->rows - 2 ? sight->rows - 2 : iy;
     const float *a = grid + (size_t)iy * (size_t)sight->columns, *b = a + sight->columns;
     float fy = gy - (float)iy;
-    for (int i = 0; i < n;) {
+    int i = 0;
+    if (first % ZT_SIGHT_CELL == 0) {
+        int cells = n * step / ZT_SIGHT_CELL, at = first / ZT_SIGHT_CELL;
+        if (step == 1)
+            spread_pixels(a + at, b + at, fy, cells, out);
+        else
+            spread_pairs(a + at, b + at, fy, cells, out);
+        i = cells * ZT_SIGHT_CELL / step;
+    }
+    while (i < n) {
         int x = first + i * step, ix = x / ZT_SIGHT_CELL, from = x % ZT_SIGHT_CELL;
         int count = (ZT_SIGHT_CELL - 1 - from) / step + 1;
         float left = a[ix] + fy * (b[ix] - a[ix]);
         float right = a[ix + 1] + fy * (b[ix + 1] - a[ix + 1]);
-        if (from == 0 && step == 1 && i + ZT_SIGHT_CELL <= n)
-            ramp(left, right, 0, 1, ZT_SIGHT_CELL, out + i);
-        else if (from == 0 && step == 2 && i + ZT_SIGHT_CELL / 2 <= n)
-            ramp(left, right, 0, 2, ZT_SIGHT_CELL / 2, out + i);
-        else
-            ramp(left, right, from, step, count < n - i ? count : n - i, out + i);
+        ramp(left, right, from, step, count < n - i ? count : n - i, out + i);
         i += count;
     }
 }

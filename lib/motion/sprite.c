@@ -43,40 +43,67 @@ static float in_front(const struct zt_sprite *s, const struct zt_sight *sight, f
     return v < 0 ? 0 : v > 1 ? 1 : v;
 }
 
-/* The samples of a row, `step` pixels apart from position `first`, that lie inside the ellipse. */
-static bool span_of(const struct zt_sprite *s, float dy, float first, float step, int n, int *ret_i,
-                    int *ret_end)
-{
-    float mid = -s->b * dy / s->a;
-    float root = (s->b * dy) * (s->b * dy) - s->a * (s->c * dy * dy - 1);
+/* A run of samples of one row, and how much of them shows. */
+struct span {
+    int first, end;
+    float x, dy; /* of the first, from the sprite's middle */
+    float alpha;
+};
 
-    if (root <= 0)
+/* The samples of a row at y, `step` pixels apart from position `left`, inside the ellipse. */
+static bool span_of(const struct zt_sprite *s, const struct zt_sight *sight, float left, float y,
+                    float step, int n, struct span *ret)
+{
+    float dy = y - s->y, square = s->wide - s->bend * dy * dy;
+
+    if (square <= 0)
         return false;
-    float half = sqrtf(root) / s->a;
-    float from = (s->x + mid - half - first) / step, to = (s->x + mid + half - first) / step;
+    float half = sqrtf(square), mid = s->x + s->slant * dy - left;
+    float from = (mid - half) / step, to = (mid + half) / step;
     if (!(to >= 0 && from <= (float)n))
         return false;
-    *ret_i = from > 0 ? (int)ceilf(from) : 0;
-    *ret_end = to < (float)(n - 1) ? (int)floorf(to) + 1 : n;
-    return *ret_i < *ret_end;
+    ret->first = from > 0 ? (int)from + (from > (float)(int)from) : 0;
+    ret->end = to < (float)(n - 1) ? (int)to + 1 : n;
+    if (ret->first >= ret->end)
+        return false;
+    ret->alpha =
+        s->alpha * in_front(s, sight, left + step * 0.5F * (float)(ret->first + ret->end - 1), y);
+    ret->x = left + step * (float)ret->first - s->x;
+    ret->dy = dy;
+    return ret->alpha > 0;
+}
+
+static float cover_at(const struct zt_sprite *s, const struct span *span, float dx)
+{
+    float u = s->ux * dx + s->uy * span->dy, v = s->vx * dx + s->vy * span->dy, q = u * u + v * v;
+
+    return q < 1 ? span->alpha * coverage(s, u, v, q) : 0;
+}
+
+/* Rows of the tile, `step` pixels apart from its top + first, that the sprite may reach. */
+static void rows_of(const struct zt_sprite *s, const struct zt_tile *t, float first, float step,
+                    int n, int *ret_first, int *ret_end)
+{
+    float from = (s->y - s->reach_y - (float)t->top - first) / step;
+    float to = (s->y + s->reach_y - (float)t->top - first) / step;
+
+    *ret_first = from > 0 ? from < (float)n ? (int)from : n : 0;
+    *ret_end = to < 0 ? 0 : to < (float)(n - 1) ? (int)to + 1 : n;
 }
 
 static void draw_luma(const struct zt_sprite *s, const struct zt_sight *sight, struct zt_tile *t)
 {
-    for (int row = 0; row < t->height; row++) {
-        float y = (float)(t->top + row) + 0.5F, dy = y - s->y, first = (float)t->left + 0.5F;
-        int i, end;
-        if (fabsf(dy) >= s->reach_y || !span_of(s, dy, first, 1, t->width, &i, &end))
+    int row, end;
+
+    rows_of(s, t, 0.5F, 1, t->height, &row, &end);
+    for (; row < end; row++) {
+        struct span span;
+        if (!span_of(s, sight, (float)t->left + 0.5F, (float)(t->top + row) + 0.5F, 1, t->width,
+                     &span))
             continue;
-        float middle = first + 0.5F * (float)(i + end - 1);
-        float alpha = s->alpha * in_front(s, sight, middle, y);
-        if (alpha <= 0)
-            continue;
-        for (; i < end; i++) {
-            float dx = first + (float)i - s->x;
-            float u = s->ux * dx + s->uy * dy, v = s->vx * dx + s->vy * dy, q = u * u + v * v;
-            float cover = q < 1 ? alpha * coverage(s, u, v, q) : 0;
-            float keep = s->shines ? 1 : 1 - cover;
+        t->changes |= 1U << row / 2;
+        for (int i = span.first; i < span.end; i++, span.x += 1) {
+            float cover = cover_at(s, &span, span.x), keep = s->shines ? 1 : 1 - cover;
             t->light[row][i] = t->light[row][i] * keep + cover * s->tint.light;
             t->keep[row][i] *= keep;
         }
@@ -85,20 +112,17 @@ static void draw_luma(const struct zt_sprite *s, const struct zt_sight *sight, s
 
 static void draw_chroma(const struct zt_sprite *s, const struct zt_sight *sight, struct zt_tile *t)
 {
-    for (int row = 0; row < t->half_height; row++) {
-        float y = (float)(t->top + 2 * row) + 1, dy = y - s->y, first = (float)t->left + 0.5F;
-        int i, end;
-        if (fabsf(dy) >= s->reach_y || !span_of(s, dy, first, 2, t->half_width, &i, &end))
+    int row, end;
+
+    rows_of(s, t, 1, 2, t->half_height, &row, &end);
+    for (; row < end; row++) {
+        struct span span;
+        if (!span_of(s, sight, (float)t->left + 0.5F, (float)(t->top + 2 * row) + 1, 2,
+                     t->half_width, &span))
             continue;
-        float middle = first + (float)(i + end - 1);
-        float alpha = s->alpha * in_front(s, sight, middle, y);
-        if (alpha <= 0)
-            continue;
-        for (; i < end; i++) {
-            float dx = first + 2 * (float)i - s->x;
-            float u = s->ux * dx + s->uy * dy, v = s->vx * dx + s->vy * dy, q = u * u + v * v;
-            float cover = q < 1 ? alpha * coverage(s, u, v, q) : 0;
-            float keep = s->shines ? 1 : 1 - cover;
+        t->changes |= 1U << row;
+        for (int i = span.first; i < span.end; i++, span.x += 2) {
+            float cover = cover_at(s, &span, span.x), keep = s->shines ? 1 : 1 - cover;
             t->light_u[row][i] = t->light_u[row][i] * keep + cover * s->tint.u;
             t->light_v[row][i] = t->light_v[row][i] * keep + cover * s->tint.v;
             t->keep_c[row][i] *= keep;

@@ -13,6 +13,9 @@
 /* The point that a frame position sees depends on its own nearness: rounds of substitution. */
 #define SEE_ROUNDS 4
 
+/* They end sooner once a round moves the point by less than this many picture pixels. */
+#define SEE_LEAST 1e-4
+
 /* Blocks of alpha samples whose content is known: all clear, all opaque, or mixed. */
 #define BLOCK_BITS 4
 
@@ -220,14 +223,19 @@ static void see(const struct look *l, const struct zt_sheet *sheet, double ox, d
     bool travels = l->tx != 0 || l->ty != 0 || l->tz != 0;
     int rounds = travels && sheet->depth.z != NULL ? SEE_ROUNDS : 0;
 
-    for (int i = 0;; i++) {
-        double px = qx * (1 - l->tz * d) + l->tx * d, py = qy * (1 - l->tz * d) + l->ty * d;
-        *ret_x = l->view->origin_x + px * l->view->scale_x;
-        *ret_y = l->view->origin_y + py * l->view->scale_y;
-        if (i == rounds)
-            return;
-        d = nearness(sheet, *ret_x, *ret_y);
+    double per_x = (l->tx - l->tz * qx) * l->view->scale_x; /* what nearness shifts */
+    double per_y = (l->ty - l->tz * qy) * l->view->scale_y;
+    double least = SEE_LEAST / (fabs(per_x) + fabs(per_y) + SEE_LEAST);
+    double x = l->view->origin_x + qx * l->view->scale_x;
+    double y = l->view->origin_y + qy * l->view->scale_y;
+    for (int i = 0; i < rounds; i++) {
+        double before = d;
+        d = nearness(sheet, x + per_x * d, y + per_y * d);
+        if (fabs(d - before) < least)
+            break;
     }
+    *ret_x = x + per_x * d;
+    *ret_y = y + per_y * d;
 }
 
 void zt_stack_see(const struct zt_stack *stack, int layer, const struct zt_pose *pose, double ox,
@@ -243,30 +251,25 @@ void zt_stack_see(const struct zt_stack *stack, int layer, const struct zt_pose 
 
 struct drawing {
     struct zt_stack *stack;
-    struct zt_sheet *sheet;
     struct look look;
     struct zt_frame_buf *dst;
     int plane;
 };
 
-static void place_luma(void *user, int first, int end)
+static void place_luma_row(const struct drawing *d, struct zt_sheet *sheet, int row)
 {
-    const struct drawing *d = user;
-    struct zt_warp_mesh *mesh = &d->sheet->mesh[0];
-    const struct zt_plane *plane = &d->sheet->planes.plane[0];
+    struct zt_warp_mesh *mesh = &sheet->mesh[0];
+    const struct zt_plane *plane = &sheet->planes.plane[0];
     const struct zt_room *room = &d->stack->view.room;
 
-    for (int row = first; row < end; row++) {
-        for (int column = 0; column < mesh->columns; column++) {
-            size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
-            double x, y;
-            see(&d->look, d->sheet, column * ZT_CELL + 0.5 - room->width / 2,
-                row * ZT_CELL + 0.5 - room->height / 2, &x, &y);
-            double dx, dy;
-            zt_fluid_shift(d->stack->fluid, x, y, &dx, &dy);
-            mesh->x[i] = zt_warp_mesh_position(x + dx - 0.5, plane->width);
-            mesh->y[i] = zt_warp_mesh_position(y + dy - 0.5, plane->height);
-        }
+    for (int column = 0; column < mesh->columns; column++) {
+        size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
+        double x, y, dx, dy;
+        see(&d->look, sheet, column * ZT_CELL + 0.5 - room->width / 2,
+            row * ZT_CELL + 0.5 - room->height / 2, &x, &y);
+        zt_fluid_shift(d->stack->fluid, x, y, &dx, &dy);
+        mesh->x[i] = zt_warp_mesh_position(x + dx - 0.5, plane->width);
+        mesh->y[i] = zt_warp_mesh_position(y + dy - 0.5, plane->height);
     }
 }
 
@@ -275,22 +278,39 @@ static void place_luma(void *user, int first, int end)
  * and in the picture alike. A cell of it is two cells of luma: its corners are luma's, half a row
  * farther down.
  */
-static void place_chroma(struct zt_sheet *sheet)
+static void place_chroma_row(struct zt_sheet *sheet, int row)
 {
     const struct zt_warp_mesh *luma = &sheet->mesh[0];
     struct zt_warp_mesh *mesh = &sheet->mesh[1];
+    /* The last row has nothing below it: the same step is taken from above. */
+    int step = 2 * row + 1 < luma->rows ? luma->columns : -luma->columns;
+    int part = step > 0 ? 2 * ZT_CELL : -2 * ZT_CELL;
 
-    for (int row = 0; row < mesh->rows; row++) {
-        /* The last row has nothing below it: the same step is taken from above. */
-        int step = 2 * row + 1 < luma->rows ? luma->columns : -luma->columns;
-        int part = step > 0 ? 2 * ZT_CELL : -2 * ZT_CELL;
-        for (int column = 0; column < mesh->columns; column++) {
-            size_t from = (size_t)(2 * row) * (size_t)luma->columns + (size_t)(2 * column);
-            size_t to = (size_t)row * (size_t)mesh->columns + (size_t)column;
-            const int32_t *x = luma->x + from, *y = luma->y + from;
-            mesh->x[to] = (x[0] + (x[step] - x[0]) / part) / 2;
-            mesh->y[to] = (y[0] + (y[step] - y[0]) / part - 32768) / 2;
+    for (int column = 0; column < mesh->columns; column++) {
+        size_t from = (size_t)(2 * row) * (size_t)luma->columns + (size_t)(2 * column);
+        size_t to = (size_t)row * (size_t)mesh->columns + (size_t)column;
+        const int32_t *x = luma->x + from, *y = luma->y + from;
+        mesh->x[to] = (x[0] + (x[step] - x[0]) / part) / 2;
+        mesh->y[to] = (y[0] + (y[step] - y[0]) / part - 32768) / 2;
+    }
+}
+
+/* Meshes of all sheets; pairs of rows of luma's, of which chroma's are made. */
+static void place_rows(void *user, int first, int end)
+{
+    const struct drawing *d = user;
+
+    for (int i = 0; i < d->stack->n; i++) {
+        struct zt_sheet *sheet = &d->stack->sheet[i];
+        for (int row = first; row < end; row++) {
+            place_luma_row(d, sheet, 2 * row);
+            if (2 * row + 1 < sheet->mesh[0].rows)
+                place_luma_row(d, sheet, 2 * row + 1);
         }
+        /* The last row of chroma's looks at the row above. */
+        for (int row = first; row < end; row++)
+            if (2 * row + 1 < sheet->mesh[0].rows)
+                place_chroma_row(sheet, row);
     }
 }
 
@@ -371,25 +391,28 @@ static void draw_cell(const struct drawing *d, int column, int row)
     }
 }
 
+/* Rows of cells: all of luma's, then both chroma planes'. */
 static void draw_rows(void *user, int first, int end)
 {
-    const struct drawing *d = user;
-    int columns = d->stack->sheet[0].mesh[d->plane > 0].columns - 1;
+    const struct zt_warp_mesh *mesh = ((const struct drawing *)user)->stack->sheet[0].mesh;
+    struct drawing d = *(const struct drawing *)user;
+    int luma = mesh[0].rows - 1, chroma = mesh[1].rows - 1;
 
-    for (int row = first; row < end; row++)
-        for (int column = 0; column < columns; column++)
-            draw_cell(d, column, row);
+    for (int i = first; i < end; i++) {
+        d.plane = i < luma ? 0 : i < luma + chroma ? 1 : 2;
+        int row = i - (d.plane > 0 ? luma : 0) - (d.plane > 1 ? chroma : 0);
+        for (int column = 0; column + 1 < mesh[d.plane > 0].columns; column++)
+            draw_cell(&d, column, row);
+    }
 }
 
 void zt_stack_draw(struct zt_stack *stack, const struct zt_pose *pose, struct zt_frame_buf *dst)
 {
     struct drawing d = { .stack = stack, .look = look_from(&stack->view, pose), .dst = dst };
+    const struct zt_warp_mesh *mesh = stack->sheet[0].mesh;
 
-    for (int i = 0; i < stack->n; i++) {
-        d.sheet = &stack->sheet[i];
-        zt_pool_for(stack->pool, d.sheet->mesh[0].rows, 8, place_luma, &d);
-        place_chroma(d.sheet);
-    }
-    for (d.plane = 0; d.plane < 3; d.plane++)
-        zt_pool_for(stack->pool, stack->sheet[0].mesh[d.plane > 0].rows - 1, 1, draw_rows, &d);
+    zt_pool_for(stack->pool, mesh[1].rows, 4, place_rows, &d);
+    for (int i = 0; i < stack->n; i++)
+        place_chroma_row(&stack->sheet[i], mesh[1].rows - 1);
+    zt_pool_for(stack->pool, mesh[0].rows - 1 + 2 * (mesh[1].rows - 1), 2, draw_rows, &d);
 }

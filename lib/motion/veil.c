@@ -148,6 +148,7 @@ void zt_veil_draw(const struct zt_veil *veil, const struct zt_sight *sight, stru
 {
     float hides[ZT_TILE_WIDTH];
 
+    tile->changes = ZT_TILE_ALL;
     for (int row = 0; row < tile->height; row++) {
         zt_sight_row(sight, veil->hides, tile->left, (float)(tile->top + row) + 0.5F, tile->width,
                      1, hides);

@@ -59,7 +59,7 @@ AVX2 __m256i filter_across(const uint8_t *at, const struct octet *o)
 
 AVX2 __m256i pair(__m256i low, __m256i high)
 {
-    return _mm256_or_si256(low, _mm256_slli_epi32(high, 16));
+    return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa);
 }
 
 AVX2 void store8(__m256i v, uint8_t *dst)
@@ -89,10 +89,10 @@ AVX2 void draw(const uint8_t *at, size_t stride, const struct octet *o, bool str
     store8(_mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(1 << 20)), 21), dst);
 }
 
-__attribute__((target("avx2"))) static void draw8(const struct zt_plane *plane, int32_t x,
-                                                  int32_t y, int32_t dx, int32_t dy, uint8_t *dst)
+/* Eight samples of a row; count is 0 ... 7, per_x and per_y are the steps times that. */
+AVX2 void draw8(const struct zt_plane *plane, int32_t x, int32_t y, int32_t dx, int32_t dy,
+                __m256i per_x, __m256i per_y, uint8_t *dst)
 {
-    const __m256i count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     int32_t x_first = x >> 16, x_last = (x + 7 * dx) >> 16;
     int32_t y_first = y >> 16, y_last = (y + 7 * dy) >> 16;
     int32_t x_min = x_first < x_last ? x_first : x_last;
@@ -103,10 +103,8 @@ __attribute__((target("avx2"))) static void draw8(const struct zt_plane *plane, 
         zt_warp_span_scalar(plane, x, y, dx, dy, 8, dst);
         return;
     }
-    __m256i vx =
-        _mm256_add_epi32(_mm256_set1_epi32(x), _mm256_mullo_epi32(_mm256_set1_epi32(dx), count));
-    __m256i vy =
-        _mm256_add_epi32(_mm256_set1_epi32(y), _mm256_mullo_epi32(_mm256_set1_epi32(dy), count));
+    __m256i vx = _mm256_add_epi32(_mm256_set1_epi32(x), per_x);
+    __m256i vy = _mm256_add_epi32(_mm256_set1_epi32(y), per_y);
     find_weights(vx, vy, &o);
     __m256i offset = _mm256_sub_epi32(_mm256_srai_epi32(vx, 16), _mm256_set1_epi32(x_min));
     offset = _mm256_or_si256(offset, _mm256_slli_epi32(offset, 16));
@@ -122,10 +120,20 @@ __attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *pl
                                                        const struct zt_warp_corners *corners,
                                                        uint8_t *dst, size_t stride)
 {
+    const __m256i count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+
     for (int y = 0; y < ZT_CELL; y++, dst += stride) {
         struct zt_warp_step s = zt_warp_row(corners, y);
-        draw8(plane, s.x, s.y, s.dx, s.dy, dst);
-        draw8(plane, s.x + 8 * s.dx, s.y + 8 * s.dy, s.dx, s.dy, dst + 8);
+        __m256i per_x = _mm256_mullo_epi32(_mm256_set1_epi32(s.dx), count);
+        __m256i per_y = _mm256_mullo_epi32(_mm256_set1_epi32(s.dy), count);
+        /* What the next cell of the row will touch: 27 rows at once are too many streams for the
+         * processor to foresee. */
+        const uint8_t *next = plane->at + (ptrdiff_t)(s.y >> 16) * (ptrdiff_t)plane->stride +
+                              ((s.x + 32 * s.dx) >> 16) + 2;
+        _mm_prefetch((const char *)next, _MM_HINT_T0);
+        _mm_prefetch((const char *)next + plane->stride, _MM_HINT_T0);
+        draw8(plane, s.x, s.y, s.dx, s.dy, per_x, per_y, dst);
+        draw8(plane, s.x + 8 * s.dx, s.y + 8 * s.dy, s.dx, s.dy, per_x, per_y, dst + 8);
     }
 }
 

@@ -3,6 +3,7 @@
  */
 #include "tensor/graph.h"
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "tensor/device.h"
 
@@ -121,7 +122,7 @@ enum zt_code zt_graph_run(struct zt_graph *graph, struct zt_err *err)
     if (zt_device_asked_to_stop(graph->device))
         return zt_fail(err, ZT_E_CANCELLED, "stopped");
     ggml_backend_sched_reset(sched);
-    if (!ggml_backend_sched_alloc_graph(sched, graph->cgraph))
+    if (zt_fault("alloc") || !ggml_backend_sched_alloc_graph(sched, graph->cgraph))
         return no_memory(graph, err);
     for (int i = 0; i < graph->n_inputs; i++) {
         struct ggml_tensor *t = graph->inputs[i].tensor;

@@ -268,7 +268,8 @@ class Doctor(Folders):
         os.chmod(self.at("d"), 0o755)
         rows = [([], None, "folder", "warn", "open to other users"),
                 (["--engine=magic"], None, "settings", "fail", "no engine magic"),
-                (["--listen=0.0.0.0:0"], None, "settings", "warn", "without TLS"),
+                (["--listen=0.0.0.0:0"], None, "settings", "fail", "without TLS"),
+                (["--listen=[::]:0", "--allow-plain-http"], None, "settings", "warn", "without TLS"),
                 (["--allow-net=10.0.0.0/99"], None, "outbound", "fail", "10.0.0.0/99"),
                 (["--preset=nosuch"], None, "encoder", "fail", "preset"),
                 (["--tls-cert=/none", "--tls-key=/none"], None, "tls", "fail", "No such file"),

@@ -1,12 +1,15 @@
 """createTask, field by field: what is taken, what is refused, and with which words."""
 
 import json
+import os
 import re
+import struct
 import unittest
 
 from harness import CREATE, FAST, JSON, LITE, MODELS, PRO, Server, data_url, png
 
 IMAGE = "https://example.org/a.png"
+MEDIA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fixtures", "media")
 
 
 class Create(unittest.TestCase):
@@ -63,6 +66,51 @@ class Create(unittest.TestCase):
         for model, fields in rows:
             with self.subTest(model=model, fields=str(fields)[:80]):
                 self.accepted(self.server.create(model, **fields))
+
+    def test_says_what_will_be_made(self):
+        def plan(**fields):
+            answer = self.server.create(**fields)
+            self.accepted(answer)
+            return answer.data["plan"]
+
+        with open(os.path.join(MEDIA, "exif_6.jpg"), "rb") as f:
+            turned = bytearray(f.read())  # on its side in the file
+        width, height = 1600, 900
+        at = turned.index(b"\xff\xc0") + 5  # the size in its header, which is all that is looked at
+        turned[at:at + 4] = struct.pack(">HH", height, width)
+        for picture, kind, size in ((png(width, height), "png", (864, 480)), (png(64, 64), "png", (640, 640)),
+                                    (png(300, 900), "png", (416, 960))):
+            with self.subTest(size):
+                got = plan(image_url=data_url(picture, "image/" + kind), resolution="480p")
+                self.assertEqual((got["width"], got["height"]), size)
+                self.assertEqual((got["seconds"], got["frames"], got["fps"]), (5, 121, 24))
+        got = plan(image_url=data_url(turned, "image/jpeg"))
+        self.assertEqual((got["width"], got["height"]), (704, 1248))
+        got = plan(image_url=data_url(png(width, height)), resolution="1080p", duration=10)
+        self.assertEqual((got["width"], got["height"], got["frames"]), (1920, 1088, 241))
+        self.assertIn("241 frames are 10 seconds at 24 a second", got["why"])
+        self.assertIn("1600x900", got["why"])
+        got = plan(resolution="480p")  # by a URL: not here yet
+        self.assertEqual((got["width"], got["height"], got["frames"]), (None, None, 121))
+        self.assertEqual(got["sizes"]["16:9"], "864x480")
+        self.assertEqual(len(got["sizes"]), 7)
+        self.assertIn("fetched", got["why"])
+        got = plan(image_url=data_url(b"\xff\xd8\xff" + bytes(100), "image/jpeg"))  # says nothing about itself
+        self.assertIsNone(got["width"])
+
+    def test_takes_frames_for_a_duration(self):
+        for asked, made in ((1, 121), (100, 121), (121, 121), (122, 121), (180, 121), (181, 241), (241, 241), (289, 241)):
+            with self.subTest(asked):
+                answer = self.server.create(frames=asked)
+                self.accepted(answer)
+                plan = answer.data["plan"]
+                self.assertEqual((plan["frames"], plan["seconds"]), (made, made // 24))
+                self.assertEqual(f"nearest to the {asked} asked for" in plan["why"], asked != made, plan)
+        for fields, said in (({"frames": 0}, "from 1 to 289"), ({"frames": 290}, "from 1 to 289"),
+                             ({"frames": "121"}, "from 1 to 289"),
+                             ({"frames": 121, "duration": "5"}, "together with input.duration")):
+            with self.subTest(fields):
+                self.refused(self.server.create(**fields), 422, "input.frames", said)
 
     def test_takes_null_for_what_is_optional(self):
         for model in MODELS:

@@ -372,6 +372,9 @@ class Uploads(Client):
         self.assertEqual(data["state"], "success", data)
         self.assertEqual(json.loads(data["param"])["input"]["image_url"], image)
         result = json.loads(data["resultJson"])
+        plan = answer.data["plan"]  # what was promised when it was taken
+        self.assertEqual([plan[k] for k in ("width", "height", "frames", "fps")],
+                         [result[k] for k in ("width", "height", "frames", "fps")])
         # The result's own stills are pictures, too; so is one by an address that is given out.
         fresh = self.server.ask("POST", DOWNLOAD, json.dumps({"url": result["posterUrl"]})).data
         again = self.create(result["lastFrameUrl"], fresh)

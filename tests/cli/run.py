@@ -115,6 +115,10 @@ CASES = [
     ("tasks without an id", ["tasks", "show", "--data=$W/none"], 2, [], [r"which task\?"]),
     ("tasks with another action", ["tasks", "stop"], 2, [], [r"must be list, show, watch or cancel, not 'stop'"]),
     ("serve nowhere", ["serve", "--listen=here", "--data=$W/s"], 2, [], [r"listen|address"]),
+    *[(f"serve in the clear on {at}", ["serve", f"--listen={at}", "--data=$W/s"], 2, [], [r"allow-plain-http"])
+      for at in ("0.0.0.0:0", "[::]:0", "192.0.2.1:0", "127.example.org:0")],
+    ("serve in the clear as told", ["serve", "--listen=192.0.2.1:0", "--allow-plain-http", "--data=$W/s"], 2, [],
+     [r"not an address of this machine"]),
     ("serve without a network", ["serve", "--allow-net=10.0.0.0/99", "--data=$W/s"], 2, [], [r"10\.0\.0\.0/99"]),
     ("serve where no file may be", ["serve", "--data=/proc/nope"], 1, [], [r"cannot make folder"]),
     ("models inspect", ["models", "inspect", WAN + "/transformer", "--tensors"], 0,

@@ -110,7 +110,7 @@ class Watch(threading.Thread):
 
 def engine_crashes(program, checks, outside, how, reason):
     """A task that kills its worker fails after three attempts, and nobody else notices."""
-    w = World(program, checks, outside, workers=1)
+    w = World(program, checks, outside, workers=1, flags=["--stall=3s"] if how == "hang" else [])
     try:
         w.start({"ZOETROPE_CRASH": f"render.frame.seed_777:3:{how}"})
         watch = Watch(w)
@@ -319,7 +319,8 @@ def second_signal_forces_the_end(program, checks, outside):
 
 SMOKE = [sleeper_records_nothing, dead_worker_is_noticed, cancelled_and_killed, bad_receivers,
          repetitions_make_one_task]
-ENGINES = [("abort", "killed by signal 6"), ("segv", "killed by signal 11"), ("exit", "ended with status 137")]
+ENGINES = [("abort", "killed by signal 6"), ("segv", "killed by signal 11"), ("exit", "ended with status 137"),
+           ("hang", "made no progress")]
 
 
 def run(program, checks, outside, smoke):

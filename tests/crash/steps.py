@@ -36,8 +36,9 @@ SERVER = ["store.batch", "store.batch.done", "callback.claimed", "callback.sent"
 # Passed by the server when a worker died: by its lease, and as its child.
 REAPING = both("reap")
 REAPING_CHILD = both("reap_worker")
-# Passed while the first key is made.
-KEYS = ["store.schema"] + both("key_add")
+# Passed while the first key is made: by a command, and by the very first start of a server.
+KEYS = ["store.schema"] + both("commit")
+FIRST_KEY = both("key_add")
 # Not died at here, and why.
 ELSEWHERE = {
     "store.copied": "tests/api/test_backup.py: an upgrade and a backup leave the old or the new",
@@ -64,7 +65,7 @@ ELSEWHERE = {
     "store.key_reset.done": "the same",
     "store.key_revoke": "the same",
     "store.key_revoke.done": "the same",
-    **{p: "one statement of a command, or part of key_add's transaction: test_users.c"
+    **{p: "one statement of a command, or of keys create's transaction, whose point is store.commit: test_users.c"
        for p in both("key_limit", "key_give", "user_add", "user_limit", "user_credit")},
     "store.delivery_expire": "nothing is owed after it: test_deliveries.c",
     "store.delivery_expire.done": "the same",
@@ -86,7 +87,7 @@ ELSEWHERE = {
 
 
 def every_point_is_known(checks):
-    known = {p for p, _ in WORKER + FAILING} | set(SERVER + REAPING + REAPING_CHILD + KEYS) | set(ELSEWHERE)
+    known = {p for p, _ in WORKER + FAILING} | set(SERVER + REAPING + REAPING_CHILD + KEYS + FIRST_KEY) | set(ELSEWHERE)
     found = set()
     for path in glob.glob(os.path.join(ROOT, "app/**/*.c"), recursive=True) + \
             glob.glob(os.path.join(ROOT, "lib/**/*.c"), recursive=True):
@@ -231,8 +232,22 @@ def key_makers_die(program, checks, outside):
         got = subprocess.run(command, env={**w.env, **crash(point, 1)}, capture_output=True, timeout=60)
         checks.check(f"{point}: dies", got.returncode == 137, got)
         got = subprocess.run(command, env=w.env, capture_output=True, timeout=60)
-        exists = point == "store.key_add.done"
+        exists = point == "store.commit.done"
         checks.check(f"{point}: then works", got.returncode == (1 if exists else 0), got)
+    for point in FIRST_KEY:
+        command = [w.program, "serve", f"--data={os.path.join(w.folder, 'first.' + point)}", "--listen=127.0.0.1:0"]
+        got = subprocess.run(command, env={**w.env, **crash(point, 1)}, capture_output=True, timeout=60)
+        checks.check(f"{point} at a first start: dies", got.returncode == 137, got)
+        again = subprocess.Popen(command, env=w.env, stdout=subprocess.PIPE, stderr=w.log, text=True)
+        said = ""
+        for line in again.stdout:
+            said += line
+            if "listening on" in line:
+                break
+        again.terminate()
+        again.communicate(timeout=60)
+        checks.check(f"{point}: the next start shows a key unless there is one",
+                     "listening on" in said and ("API key  " in said) == (point == "store.key_add"), said)
     w.close()
 
 

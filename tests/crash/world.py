@@ -250,9 +250,9 @@ class World:
 
     # ---- requests
 
-    def request(self, method, path, body=None, timeout=10, headers=None):
+    def request(self, method, path, body=None, timeout=10, headers=None, port=None):
         """(status, parsed JSON); OSError when nobody answers."""
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        c = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
         try:
             c.request(method, path, body, {"Authorization": "Bearer " + self.key, "Content-Type": "application/json",
                                            **(headers or {})})

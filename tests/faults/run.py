@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import socket
 import sqlite3
 import sys
@@ -20,6 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "crash"))
 
+from proxy import a_half_open_proxy_loses_and_doubles_nothing  # noqa: E402
 from world import DATA_URI, MODEL, Checks, Outside, World  # noqa: E402
 
 MANY = 10000
@@ -73,7 +75,7 @@ def ten_thousand_tasks_wait_at_a_start(w):
     w.kill()
     w.start()
     status, answer = w.request("GET", "/readyz")
-    c.check("ready again", status == 200, answer)
+    c.check("ready when it says so", status == 200, answer)
     new = w.submit(image=w.outside.url("/nothing"))
     c.check("and a new task joins the end", w.get(new)["state"] == "waiting", w.get(new))
     w.wait(lambda: states(w).get("fail", 0) >= 20)
@@ -213,6 +215,51 @@ def another_process_holds_the_database(w):
     w.check_success("afterwards", after, w.finished(after))
 
 
+def a_worker_waits_for_a_held_database(w):
+    """Held so that it cannot even be opened: the worker begins when it is let go."""
+    c = w.checks
+    path = os.path.join(w.data, "zoetrope.db")
+    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    db.execute("PRAGMA locking_mode=EXCLUSIVE")
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("CREATE TABLE held (n)")
+    db.execute("ROLLBACK")  # the lock stays with the connection
+    worker = w.start_worker()
+    c.check("it says what it waits for", w.wait(lambda: "worker_waits_for_store" in w.text()), w.tail())
+    db.close()
+    c.check("it starts when it can", w.wait(lambda: "worker_started" in w.text()), w.tail())
+    w.workers = 0
+    w.start()
+    task = w.submit("/cb/waited")
+    w.check_success("by that worker", task, w.finished(task))
+    worker.terminate()
+    c.check("it ends in order", worker.wait(60) == 0, w.tail())
+
+
+def a_worker_dies_while_the_database_is_held(w):
+    """Another is there at once; its task goes back as soon as somebody can write, not when the lease runs out."""
+    c = w.checks
+    w.flags = ["--lease=120s", "--heartbeat=1s"]
+    w.start()
+    task = w.submit("/cb/died", duration=12)
+    c.check("starts", w.wait(lambda: w.get(task)["state"] == "generating"), w.tail())
+    db = database(w)
+    db.execute("BEGIN IMMEDIATE")
+    old = w.worker_pids()
+    for pid in old:
+        w.signal_worker(pid, signal.SIGKILL)
+    another = w.wait(lambda: [p for p in w.worker_pids() if p not in old], 30)
+    c.check("another starts meanwhile", another, w.tail())
+    c.check("ready meanwhile", w.wait(lambda: w.request("GET", "/readyz")[0] == 200, 30), w.tail())
+    c.check("nothing went back yet", w.get(task)["state"] == "generating", w.get(task))
+    db.execute("COMMIT")
+    db.close()
+    w.check_success("run again", task, w.finished(task))
+    c.check("as its second attempt", w.show(task)["attempt"] == 2, w.show(task))
+    c.check("put back by the server", "tasks_put_back" in w.text(), w.tail())
+    w.check_called_back("run again", task, "/cb/died")
+
+
 def the_database_is_deleted_while_open(w):
     """Nothing is accepted into a file that no longer has a name; moved back, it goes on."""
     c = w.checks
@@ -322,7 +369,8 @@ def the_servers_calls_fail(w):
 
 
 STORIES = [ten_thousand_tasks_wait_at_a_start, finished_tasks_cost_nothing, stalling_clients_delay_nobody,
-           another_process_holds_the_database, the_database_is_deleted_while_open, hosts_swallow_what_they_are_sent,
+           another_process_holds_the_database, a_worker_waits_for_a_held_database,
+           a_half_open_proxy_loses_and_doubles_nothing, a_worker_dies_while_the_database_is_held, the_database_is_deleted_while_open, hosts_swallow_what_they_are_sent,
            a_workers_calls_fail, the_servers_calls_fail]
 
 

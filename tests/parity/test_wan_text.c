@@ -2,6 +2,7 @@
  * test_wan_text.c - the umT5 encoder against the reference's rows (transformers, F32; tools/reference).
  * The fixture's weights are exact in BF16 and F16, so one record serves every type.
  */
+#include "models/noise.h"
 #include "models/text/umt5.h"
 #include "parity.h"
 #include "tensor/device.h"
@@ -259,6 +260,87 @@ static void knows_its_working_memory(void)
     CHECK_NEAR("taken", said - lookup, took, 0.01 * (double)took);
 }
 
+/* A file of one layer, 256 wide, of random numbers, for types whose blocks are that long. */
+static void write_random(const char *path)
+{
+    static const struct {
+        const char *name;
+        int64_t ne[2];
+        float scale, base;
+    } tensors[] = {
+        { "token_embedding.weight", { 256, 99 }, 1, 0 },
+        { "blocks.0.norm1.weight", { 256, 1 }, 0.1f, 1 },
+        { "blocks.0.attn.q.weight", { 256, 256 }, 0.03f, 0 },
+        { "blocks.0.attn.k.weight", { 256, 256 }, 0.03f, 0 },
+        { "blocks.0.attn.v.weight", { 256, 256 }, 0.06f, 0 },
+        { "blocks.0.attn.o.weight", { 256, 256 }, 0.06f, 0 },
+        { "blocks.0.pos_embedding.embedding.weight", { 4, 32 }, 1, 0 },
+        { "blocks.0.norm2.weight", { 256, 1 }, 0.1f, 1 },
+        { "blocks.0.ffn.gate.0.weight", { 256, 512 }, 0.06f, 0 },
+        { "blocks.0.ffn.fc1.weight", { 256, 512 }, 0.06f, 0 },
+        { "blocks.0.ffn.fc2.weight", { 512, 256 }, 0.06f, 0 },
+        { "norm.weight", { 256, 1 }, 0.1f, 1 },
+    };
+    struct ggml_context *ctx = ggml_init((struct ggml_init_params){ .mem_size = 1 << 23 });
+    struct gguf_context *gguf = gguf_init_empty();
+
+    for (size_t i = 0; i < ZT_COUNT(tensors); i++) {
+        int n_dims = tensors[i].ne[1] == 1 ? 1 : 2;
+        struct ggml_tensor *t = ggml_new_tensor(ctx, GGML_TYPE_F32, n_dims, tensors[i].ne);
+        float *v = ggml_get_data_f32(t);
+        zt_noise_fill(7, i, 0, (size_t)ggml_nelements(t), v);
+        for (int64_t e = 0; e < ggml_nelements(t); e++)
+            v[e] = tensors[i].base + tensors[i].scale * v[e];
+        ggml_set_name(t, tensors[i].name);
+        gguf_add_tensor(gguf, t);
+    }
+    CHECK("written", gguf_write_to_file(gguf, path, false));
+    gguf_free(gguf);
+    ggml_free(ctx);
+}
+
+static void encode_file(const char *path, struct zt_device *device, float *out)
+{
+    static const int32_t ids[] = { 5, 98, 0, 41, 41, 7, 1 };
+    zt_auto(weights) struct zt_weights *weights = parity_open(path);
+    zt_auto(umt5) struct zt_umt5 *encoder = NULL;
+    struct zt_err err = { 0 };
+
+    CHECK_INT(path, zt_umt5_open(weights, device, NULL, NULL, &encoder, &err), ZT_OK);
+    CHECK_INT(path, zt_umt5_encode(encoder, ids, ZT_COUNT(ids), out, &err), ZT_OK);
+}
+
+/*
+ * Against the same weights, so rounded, in F32: what is left is the rounding of a product's inputs
+ * to 8 bits. Twice what was measured.
+ */
+static void takes_every_quantisation(void)
+{
+    static const enum ggml_type types[] = {
+        GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_Q5_K, GGML_TYPE_Q4_K,   GGML_TYPE_Q3_K,
+        GGML_TYPE_Q2_K, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q4_0,   GGML_TYPE_Q4_1,
+        GGML_TYPE_BF16, GGML_TYPE_F16,  GGML_TYPE_F32,  GGML_TYPE_IQ4_NL,
+    };
+    static float want[7 * 256], got[7 * 256];
+    zt_auto(weights) struct zt_weights *random = NULL;
+    zt_auto(device) struct zt_device *device = cpu();
+
+    write_random(parity_path("random.gguf"));
+    random = parity_open(parity_path("random.gguf"));
+    for (size_t i = 0; i < ZT_COUNT(types); i++) {
+        const char *label = ggml_type_name(types[i]);
+        zt_auto(weights) struct zt_weights *rounded = NULL;
+        parity_convert(random, types[i], parity_same_name, NULL, parity_path("type.gguf"));
+        rounded = parity_open(parity_path("type.gguf"));
+        parity_convert(rounded, GGML_TYPE_F32, parity_same_name, NULL, parity_path("f32.gguf"));
+        encode_file(parity_path("type.gguf"), device, got);
+        encode_file(parity_path("f32.gguf"), device, want);
+        double error = parity_error(got, want, ZT_COUNT(want));
+        printf("%s against its values in F32: %.2e\n", label, error);
+        CHECK_BELOW(label, error, 3e-2);
+    }
+}
+
 static bool always(void *user)
 {
     (void)user;
@@ -285,6 +367,7 @@ int main(void)
     RUN(refuses_what_it_cannot_encode);
     RUN(names_what_is_missing);
     RUN(knows_its_working_memory);
+    RUN(takes_every_quantisation);
     RUN(stops_when_asked);
     return check_done();
 }

@@ -173,7 +173,13 @@ def check_docs():
                 report(os.path.exists(os.path.join(folder, target)), f"{path}: broken link {target}")
 
 
-for check in (check_layers, check_text, check_headers, check_docs):
+def check_generated():
+    """What a script writes is what it would write."""
+    done = subprocess.run(["tools/entities", "--check"], capture_output=True, text=True)
+    report(done.returncode == 0, done.stderr.strip())
+
+
+for check in (check_layers, check_text, check_headers, check_docs, check_generated):
     check()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

@@ -166,7 +166,7 @@ static void filters_by_the_guide(void)
                 guide[3 * i + c] = c != channel || x < 32 ? 0.2F : 0.8F;
             map[i] = x < 28 ? 0.0F : x > 36 ? 1.0F : (float)(x - 28) / 8;
         }
-        CHECK_INT("filters", zt_guided_filter(guide, map, 64, 8, 8, 1e-4F, &err), ZT_OK);
+        CHECK_INT("filters", zt_guided_filter(guide, map, 64, 8, 8, 1e-4F, NULL, &err), ZT_OK);
         float before = map[4 * 64 + 31] - map[4 * 64 + 30];
         float across = map[4 * 64 + 32] - map[4 * 64 + 31];
         CHECK_BELOW("flat beside the edge", before, 0.05);

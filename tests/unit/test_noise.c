@@ -1,8 +1,10 @@
 /* test_noise.c - the generator against its authors' answers, and its numbers against N(0, 1). */
+#include "base/file.h"
 #include "check.h"
 #include "models/noise.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define N 1000000
 
@@ -132,6 +134,48 @@ static void numbers_are_independent(void)
     free(y);
 }
 
+/* What a file of two tensors `first` and "other" of 4 elements each gives when n are asked for. */
+static const struct {
+    const char *label, *first;
+    float last; /* of the first tensor's elements */
+    size_t n;
+    enum zt_code code;
+} files[] = {
+    { "as wanted", "noise", 4, 4, ZT_OK },
+    { "no tensor of that name", "latent", 4, 4, ZT_E_NOT_FOUND },
+    { "fewer elements", "noise", 4, 5, ZT_E_CORRUPT },
+    { "more elements", "noise", 4, 3, ZT_E_CORRUPT },
+    { "NaN", "noise", NAN, 4, ZT_E_CORRUPT },
+};
+
+static void reads_noise_from_a_file(void)
+{
+    char path[] = "/tmp/zt-noise-XXXXXX", text[256];
+    int fd = mkstemp(path);
+    struct zt_err err = { 0 };
+
+    CHECK("a file", fd >= 0);
+    for (size_t i = 0; i < ZT_COUNT(files); i++) {
+        uint8_t bytes[512] = { 0 };
+        float values[8] = { 1, -2, 3, files[i].last }, got[5] = { 0 };
+        int n = snprintf(text, sizeof(text),
+                         "{\"%s\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
+                         "\"other\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[16,32]}}",
+                         files[i].first);
+        bytes[0] = (uint8_t)n;
+        memcpy(bytes + 8, text, (size_t)n);
+        memcpy(bytes + 8 + n, values, sizeof(values));
+        CHECK_INT(files[i].label,
+                  zt_file_write(path, bytes, 8 + (size_t)n + sizeof(values), 0600, &err), ZT_OK);
+        CHECK_INT(files[i].label, zt_noise_load(path, files[i].n, got, &err), files[i].code);
+        if (files[i].code == ZT_OK)
+            CHECK("values", memcmp(got, values, 16) == 0);
+    }
+    unlink(path);
+    close(fd);
+    CHECK_INT("no file", zt_noise_load(path, 4, (float[4]){ 0 }, &err), ZT_E_NOT_FOUND);
+}
+
 int main(void)
 {
     RUN(philox_gives_the_published_answers);
@@ -139,5 +183,6 @@ int main(void)
     RUN(any_part_alone_is_the_same);
     RUN(numbers_are_normal);
     RUN(numbers_are_independent);
+    RUN(reads_noise_from_a_file);
     return check_done();
 }

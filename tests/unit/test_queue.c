@@ -5,6 +5,7 @@
 #include "store/queue.h"
 
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -396,6 +397,46 @@ static void lines_are_mended(void)
     }
 }
 
+/* ---- cost ---------------------------------------------------------------------------------- */
+
+static const enum zt_stmt claiming[] = { ZT_STMT_CLAIM_ANY, ZT_STMT_CLAIM, ZT_STMT_REAP_ANY,
+                                         ZT_STMT_LEASE_LOOK };
+
+/* What SQLite's machine does for a claim and for looks at the queue, triggers included. */
+static int steps_of_a_claim(struct world *w, const char *id)
+{
+    int requeued, failed, n = 0;
+
+    for (size_t i = 0; i < ZT_COUNT(claiming); i++)
+        sqlite3_stmt_status(w->store->stmt[claiming[i]], SQLITE_STMTSTATUS_VM_STEP, 1);
+    struct zt_lease lease = claim(w, "w", id);
+    CHECK_INT("held", look(w, &lease), ZT_LEASE_HELD);
+    CHECK_INT("reap", zt_store_reap(w->store, &requeued, &failed, &err), ZT_OK);
+    for (size_t i = 0; i < ZT_COUNT(claiming); i++)
+        n += sqlite3_stmt_status(w->store->stmt[claiming[i]], SQLITE_STMTSTATUS_VM_STEP, 1);
+    return n;
+}
+
+/* A million finished tasks: as many steps as beside none. bench/queue.c has the time it takes. */
+static void finished_tasks_cost_a_claim_nothing(void)
+{
+    struct world w;
+
+    world_init(&w);
+    add(&w, "one");
+    int few = steps_of_a_claim(&w, "one");
+    change(&w, "DROP TRIGGER task_created_counted; BEGIN;"
+               "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i+1 FROM n WHERE i<1000000)"
+               "INSERT INTO task (id, key_id, state, model, param, input, created_us, updated_us,"
+               " completed_us) SELECT 'old' || i, i%3, iif(i%9, 'success', 'fail'), 'm', '{}',"
+               " '{}', i, i, i FROM n; COMMIT");
+    add(&w, "two");
+    int many = steps_of_a_claim(&w, "two");
+    CHECK("counted", few > 20);
+    CHECK_BELOW("steps", many, 2 * few);
+    world_clear(&w);
+}
+
 int main(void)
 {
     RUN(nobody_starves);
@@ -410,5 +451,6 @@ int main(void)
     RUN(a_failing_disk_cancels_nothing);
     RUN(a_crash_cancels_or_not);
 #endif
+    RUN(finished_tasks_cost_a_claim_nothing);
     return check_done();
 }

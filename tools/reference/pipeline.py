@@ -104,7 +104,7 @@ def main():
         got = {}
         z = denoise(transformer, noise, clean, rows, negative, kind, got, guidance)
         frames = vae.decode(coder, z)
-        if name in ("i2v", "flf"):
+        if name == "i2v":
             got["frames"] = frames
         out.update({f"{name}.{k}": v for k, v in got.items()})
         print(name, "latent rms", float(z.square().mean().sqrt()), "frames rms",

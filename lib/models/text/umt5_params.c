@@ -176,7 +176,7 @@ enum zt_code zt_umt5_config_read(const struct zt_weights *weights, struct zt_umt
 enum zt_code zt_umt5_check(const struct zt_weights *weights, struct zt_err *err)
 {
     struct zt_arena arena = { 0 };
-    struct zt_umt5_config config;
+    struct zt_umt5_config config = { 0 };
     struct zt_param *params;
 
     ZT_TRY(zt_umt5_config_read(weights, &config, err));
