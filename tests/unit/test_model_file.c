@@ -92,6 +92,7 @@ static const struct {
 } fixtures[] = {
     { FIXTURE("transformer"), "dit", "", "safetensors", "BF16", 69, true },
     { FIXTURE("text_encoder"), "text", "", "safetensors", "BF16", 22, true },
+    { FIXTURE("vae"), "vae", "Wan2.2-VAE", "safetensors", "BF16", 196, true },
     { FIXTURE("ref/vae.safetensors"), "", "", "safetensors", "F32", 23, false },
 };
 
