@@ -265,8 +265,8 @@ struct zt_model_tensor {
 typedef bool zt_model_progress_fn(void *user, size_t done_bytes, size_t all_bytes);
 
 /*
- * Opens a .safetensors or .gguf file, an index of shards or a folder with one, and checks all of its
- * descriptions, not its data.
+ * Opens a .safetensors or .gguf file, an index of shards or a folder with one, and checks all of
+ * its descriptions, not its data.
  *   ZT_E_NOT_FOUND, ZT_E_CORRUPT, ZT_E_LIMIT, ZT_E_UNSUPPORTED (another format, a pickle, ...)
  */
 ZT_API enum zt_code zt_model_file_open(const char *path, struct zt_model_file **ret,
@@ -304,8 +304,8 @@ struct zt_model_convert {
 ZT_API const char *zt_model_type(int index);
 
 /*
- * Writes one GGUF file with the names of the original model. Matrices get the type; tables, norms and
- * embeddings of time and patches stay precise. The file appears whole or not at all.
+ * Writes one GGUF file with the names of the original model. Matrices get the type; tables, norms
+ * and embeddings of time and patches stay precise. The file appears whole or not at all.
  *   ZT_E_CONFLICT     it is there already
  *   ZT_E_CORRUPT      a value is NaN or infinite
  *   ZT_E_CANCELLED, ZT_E_IO, ZT_E_FULL, ZT_E_UNSUPPORTED

@@ -230,15 +230,19 @@ static enum zt_code convert_open(struct zt_args *args, const struct zt_model_fil
     return ZT_OK;
 }
 
+static bool names_output(const struct own *own, struct zt_err *err)
+{
+    if (*own->output == '\0')
+        zt_fail(err, ZT_E_INVALID, "name the new file with --output=FILE");
+    else if (!zt_ends_with(own->output, ".gguf"))
+        zt_fail(err, ZT_E_INVALID, "the new file is GGUF: its name must end in .gguf");
+    return err->code == ZT_OK;
+}
+
 static enum zt_code convert(struct zt_args *args, struct bar *bar, struct zt_err *err)
 {
-    const struct own *own = args->own;
     struct zt_model_file *model = NULL;
 
-    if (*own->output == '\0')
-        return zt_fail(err, ZT_E_INVALID, "name the new file with --output=FILE");
-    if (!zt_ends_with(own->output, ".gguf"))
-        return zt_fail(err, ZT_E_INVALID, "the new file is GGUF: its name must end in .gguf");
     ZT_TRY(zt_model_file_open(args->word[1], &model, err));
     enum zt_code rc = convert_open(args, model, bar, err);
     zt_model_file_close(model);
@@ -438,6 +442,8 @@ static int run(struct zt_args *args)
                     actions[i].name);
             return zt_command_misused("models", &err);
         }
+        if (actions[i].run == convert && !names_output(args->own, &err))
+            return zt_command_misused("models", &err);
         if (actions[i].run(args, &bar, &err) != ZT_OK)
             return zt_command_failed(args->n > 1 ? args->word[1] : actions[i].name, &err);
         return ZT_EXIT_OK;

@@ -1,6 +1,6 @@
 /*
- * container.h - what the readers of weight files fill in: the list behind weights.h. For this folder
- * alone.
+ * container.h - what the readers of weight files fill in: the list behind weights.h. For this
+ * folder alone.
  */
 #ifndef ZT_TENSOR_CONTAINER_H
 #define ZT_TENSOR_CONTAINER_H

@@ -186,7 +186,7 @@ static enum zt_code read_alignment(struct reading *r, struct zt_err *err)
 static void restore_shape(const struct zt_gguf *g, struct zt_weight *t)
 {
     char key[sizeof(ORIG_SHAPE) + ZT_WEIGHTS_NAME_MAX];
-    int64_t shape[ZT_WEIGHTS_DIMS], product = 1;
+    int64_t shape[ZT_WEIGHTS_DIMS] = { 0 }, product = 1;
 
     if (!zt_format(key, sizeof(key), ORIG_SHAPE "%s", t->name))
         return;
@@ -278,6 +278,7 @@ static enum zt_code read_tensor(struct reading *r, struct zt_err *err)
     ZT_TRY(read_type(r, &t, err));
     if (!take(&r->in, 8, &offset))
         return cut_short(r, err);
+    zt_assert(r->alignment > 0);
     if (offset % r->alignment != 0)
         return zt_fail(err, ZT_E_CORRUPT,
                        "%.80s: tensor '%.120s' does not begin at a multiple of "

@@ -1,6 +1,6 @@
 /*
- * gguf_write.h - writing a GGUF 3 file: metadata and tensors are declared, then the data is streamed
- * in the same order. The file appears under its name whole, or not at all.
+ * gguf_write.h - writing a GGUF 3 file: metadata and tensors are declared, then the data is
+ * streamed in the same order. The file appears under its name whole, or not at all.
  */
 #ifndef ZT_TENSOR_GGUF_WRITE_H
 #define ZT_TENSOR_GGUF_WRITE_H

@@ -39,33 +39,36 @@ static bool matches(const char *pattern, const char *name, struct number number[
     return true;
 }
 
+/* Appends n bytes; false when they and a NUL do not fit. */
+static bool append(char *dst, size_t size, size_t *at, const char *s, size_t n)
+{
+    if (size - *at <= n)
+        return false;
+    memcpy(dst + *at, s, n);
+    *at += n;
+    dst[*at] = '\0';
+    return true;
+}
+
 /* `pattern` with its '#' filled in, and the rest; after `prefix`. */
 static bool fill(const char *prefix, const char *pattern, const struct number number[NUMBERS],
                  const char *rest, char *dst, size_t size)
 {
-    size_t n = strlen(prefix), tail = strlen(rest);
+    size_t at = 0;
     int used = 0;
 
-    if (n >= size)
+    if (!append(dst, size, &at, prefix, strlen(prefix)))
         return false;
-    memcpy(dst, prefix, n);
     for (; *pattern; pattern++) {
-        const char *s = pattern;
-        size_t add = 1;
+        struct number part = { pattern, 1 };
         if (*pattern == '#') {
-            zt_assert(used < NUMBERS);
-            s = number[used].s;
-            add = number[used++].n;
+            zt_assert(used < NUMBERS && number[used].s != NULL);
+            part = number[used++];
         }
-        if (size - n <= add)
+        if (!append(dst, size, &at, part.s, part.n))
             return false;
-        memcpy(dst + n, s, add);
-        n += add;
     }
-    if (size - n <= tail)
-        return false;
-    memcpy(dst + n, rest, tail + 1);
-    return true;
+    return append(dst, size, &at, rest, strlen(rest));
 }
 
 /* The name as it is, then by each alias, all after `prefix`. */
@@ -102,7 +105,7 @@ const struct zt_weight *zt_params_find(const struct zt_weights *weights,
 bool zt_params_canonical(const struct zt_param_names *names, const char *name, char *dst,
                          size_t size)
 {
-    struct number number[NUMBERS];
+    struct number number[NUMBERS] = { { NULL, 0 } };
     const char *rest;
 
     for (const char *const *p = names ? names->prefixes : NULL; p && *p; p++) {

@@ -61,7 +61,13 @@ static enum zt_code read_values(struct loading *l, const struct zt_param_plan *p
 static enum zt_code read_scale(const struct zt_param_plan *plan, float *ret, struct zt_err *err)
 {
     *ret = 1;
-    return plan->scale ? zt_weight_to_f32(plan->scale, 0, 1, ret, err) : ZT_OK;
+    if (plan->scale == NULL)
+        return ZT_OK;
+    ZT_TRY(zt_weight_to_f32(plan->scale, 0, 1, ret, err));
+    if (!isfinite(*ret))
+        return zt_fail(err, ZT_E_CORRUPT, "%.80s: '%.120s' is not finite", plan->scale->file,
+                       plan->scale->name);
+    return ZT_OK;
 }
 
 /* A kernel with values that F16 can't hold is kept in F32. */

@@ -81,8 +81,8 @@ const struct zt_weight *zt_params_find(const struct zt_weights *weights,
                                        const struct zt_param_names *names, const char *name);
 
 /*
- * The canonical name of a file's tensor: its prefix taken off, its alias turned back. A name that no
- * alias knows stays as it is. False when it is longer than size.
+ * The canonical name of a file's tensor: its prefix taken off, its alias turned back. A name that
+ * no alias knows stays as it is. False when it is longer than size.
  */
 bool zt_params_canonical(const struct zt_param_names *names, const char *name, char *dst,
                          size_t size);

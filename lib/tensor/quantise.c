@@ -29,7 +29,7 @@
 
 const char *const zt_quantise_words[] = { "f32",  "f16",  "bf16", "q8_0", "q4_0",
                                           "q4_k", "q5_k", "q6_k", NULL };
-/* file_type is what other readers show; https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+/* file_type is general.file_type, as llama.cpp numbers it. */
 static const struct {
     enum ggml_type type;
     uint32_t file_type;

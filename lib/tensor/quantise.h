@@ -24,8 +24,8 @@ struct zt_quantise {
 
 /*
  * Matrices get `type`; tensors of one dimension F32. Those to keep are F32 where that is small, or
- * stay as they are. Rows that are not whole blocks, and F16 that could not hold a value, fall back to
- * F16 and F32. 8-bit floats are multiplied by their scale, which is then left out.
+ * stay as they are. Rows that are not whole blocks become F16; what F16 could not hold, F32. 8-bit
+ * floats are multiplied by their scale, which is then left out.
  *
  * progress  as of zt_params_load, in the source's bytes
  *   ZT_E_CONFLICT     the file is there

@@ -95,6 +95,7 @@ static enum zt_code read_tensor(const struct reading *r, const char *name, const
     if (!json_is_object(json))
         return broken(r, name, "its entry is not an object", err);
     ZT_TRY(read_dtype(r, name, json, &dtype, err));
+    zt_assert(dtype != NULL);
     t.type = dtype->type;
     t.raw_type = dtype->name;
     ZT_TRY(read_shape(r, name, json, dtype, &t, err));

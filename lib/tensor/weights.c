@@ -58,10 +58,14 @@ enum zt_code zt_weights_add_meta(struct zt_weights *w, const char *key, const ch
     return ZT_OK;
 }
 
+struct place {
+    const struct zt_weight *weight;
+};
+
 static int by_address(const void *a, const void *b)
 {
-    const struct zt_weight *x = *(const struct zt_weight *const *)a;
-    const struct zt_weight *y = *(const struct zt_weight *const *)b;
+    const struct zt_weight *x = ((const struct place *)a)->weight;
+    const struct zt_weight *y = ((const struct place *)b)->weight;
     uintptr_t p = (uintptr_t)x->data, q = (uintptr_t)y->data;
 
     return p != q ? (p > q) - (p < q) : (x->bytes > y->bytes) - (x->bytes < y->bytes);
@@ -71,15 +75,15 @@ enum zt_code zt_weights_check_overlap(const struct zt_weights *w, size_t first, 
 {
     size_t n = w->n - first;
     const struct zt_weight *before = NULL;
-    zt_auto_free const struct zt_weight **sorted = malloc((n + 1) * sizeof(*sorted));
+    zt_auto_free struct place *sorted = malloc((n + 1) * sizeof(*sorted));
 
     if (sorted == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for %zu tensors", n);
     for (size_t i = 0; i < n; i++)
-        sorted[i] = &w->tensors[first + i];
+        sorted[i].weight = &w->tensors[first + i];
     qsort(sorted, n, sizeof(*sorted), by_address);
     for (size_t i = 0; i < n; i++) {
-        const struct zt_weight *t = sorted[i];
+        const struct zt_weight *t = sorted[i].weight;
         if (t->bytes == 0)
             continue;
         if (before && (const char *)t->data < (const char *)before->data + before->bytes)

@@ -28,7 +28,8 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 COMMANDS = ["serve", "worker", "generate", "keys", "users", "tasks", "explain", "health", "version", "backup", "restore",
-            "doctor"]
+            "doctor", "models"]
+WAN = os.path.join(ROOT, "tests", "fixtures", "wan")
 QUICK = ["--resolution=480p", "--duration=2", "--preset=ultrafast"]
 
 # name, arguments, exit status, patterns on stdout, patterns on stderr
@@ -120,6 +121,33 @@ CASES = [
      [r"not an address of this machine"]),
     ("serve without a network", ["serve", "--allow-net=10.0.0.0/99", "--data=$W/s"], 2, [], [r"10\.0\.0\.0/99"]),
     ("serve where no file may be", ["serve", "--data=/proc/nope"], 1, [], [r"cannot make folder"]),
+    ("models inspect", ["models", "inspect", WAN + "/transformer", "--tensors"], 0,
+     [r"^part      dit\n", r"format    safetensors\n", r"BF16 +blocks\.0\.attn1\.to_q\.weight \[256, 256\]\n",
+      r"patch_embedding\.weight \[256, \d+, 1, 2, 2\]\n"], []),
+    ("models inspect a model's folder", ["models", "inspect", WAN], 0,
+     [r"text_encoder/model\.safetensors:\npart      text\n", r"\n\ntransformer:\npart      dit\n"], []),
+    ("models inspect nothing", ["models", "inspect", "$W/none"], 4, [], [r"no file and no folder .*/none"]),
+    ("models inspect a picture", ["models", "inspect", "$W/picture.png"], 3, [],
+     [r"picture\.png is neither safetensors nor GGUF"]),
+    ("models without a path", ["models", "inspect"], 2, [], [r"which file or folder\? zoetrope models inspect PATH"]),
+    ("models with another action", ["models", "shrink", "x"], 2, [], [r"inspect, convert, list or verify, not 'shrink'"]),
+    ("models convert", ["models", "convert", WAN + "/transformer", "--type=q4_k", "-o", "$W/dit.gguf"], 0,
+     [r"dit\.gguf  69 tensors, 4\.4 MiB to \d\.\d MiB, \d+\.\d s\n$"], []),
+    ("models convert again", ["models", "convert", WAN + "/transformer", "-o", "$W/dit.gguf"], 1, [],
+     [r"dit\.gguf exists already; replace it with --force"]),
+    ("models convert by force", ["models", "convert", WAN + "/transformer", "-o", "$W/dit.gguf", "--force"], 0,
+     [r"dit\.gguf  69 tensors"], []),
+    ("models convert to what there is not", ["models", "convert", WAN, "--type=q3", "-o", "$W/x.gguf"], 2, [],
+     [r"--type must be f32, f16, bf16, .* not 'q3'"]),
+    ("models convert to no file", ["models", "convert", WAN + "/transformer"], 2, [], [r"--output=FILE"]),
+    ("models convert to another format", ["models", "convert", WAN + "/transformer", "-o", "$W/x.bin"], 2, [],
+     [r"must end in \.gguf"]),
+    ("models verify a file", ["models", "verify", "$W/dit.gguf"], 0, [r"^ok    dit   .*/dit\.gguf\n$"], []),
+    ("models list of nowhere", ["models", "list", "--models=$W/none"], 4, [], [r"cannot read folder"]),
+    ("models list of nothing", ["models", "list", "--models=" + os.path.join(ROOT, "cmake")], 0, [r"^no weight files in "], []),
+    ("models list", ["models", "list", "--models=" + WAN], 0,
+     [r"^PART  MODEL ", r"\ntext  - +safetensors  BF16 .* text_encoder/model\.safetensors\n",
+      r"\ndit   - +safetensors  BF16 .* transformer\n"], []),
     ("worker without an engine", ["worker", "--engine=magic", "--data=$W/s"], 1, [], [r"magic|motion"]),
 ]
 
@@ -249,6 +277,26 @@ def videos_are_whole_and_repeatable(t):
     t.check("nothing half made is left", left == [], left)
     missing = [n for n in "hslpeu" if os.path.exists(t.path(n + ".mp4"))]
     t.check("what failed left no file", missing == [], missing)
+
+
+def models_are_checked(t):
+    got = t.run(["models", "inspect", WAN + "/transformer", "--json"])
+    file = json.loads(got.stdout)
+    patch = [x for x in file["tensors"] if x["name"] == "patch_embedding.weight"]
+    t.check("inspect", file["part"] == "dit" and file["tensors_n"] == len(file["tensors"]) == 69, got.stdout[:300])
+    t.check("a shape", patch and len(patch[0]["shape"]) == 5 and patch[0]["shape"][2:] == [1, 2, 2], patch)
+    got = t.run(["models", "list", "--models=" + WAN, "--json"])
+    rows = {x["path"]: x for x in map(json.loads, got.stdout.splitlines())}
+    t.check("list", rows["transformer"]["part"] == "dit" and rows["transformer"]["error"] == "", got.stdout[:300])
+    got = t.run(["models", "verify", WAN + "/transformer"])
+    t.check("a part is no model", got.returncode == 3 and b"3 problems" in got.stderr and
+            got.stdout.startswith(b"ok    dit   .\nfail  vae   .: no sound autoencoder\nfail  text "), got.stdout)
+    with open(t.path("cut.gguf"), "wb") as f:
+        f.write(open(t.path("dit.gguf"), "rb").read()[:-100000])
+    got = t.run(["models", "verify", "$W/cut.gguf", "--json"])
+    row = json.loads(got.stdout)
+    t.check("verify", got.returncode == 3 and row["result"] == "fail" and "cut short" in row["text"], got.stdout)
+    t.check("nothing half made", not any(".part-" in n for n in os.listdir(t.folder)), os.listdir(t.folder))
 
 
 def generate_fetches(t):
@@ -485,7 +533,7 @@ def main():
         for case in CASES:
             t.case(*case)
         for test in (each_command_has_help, settings_page_is_current, environment_and_file_set_things,
-                     videos_are_whole_and_repeatable, generate_fetches, ctrl_c_leaves_nothing,
+                     models_are_checked, videos_are_whole_and_repeatable, generate_fetches, ctrl_c_leaves_nothing,
                      progress_suits_its_reader, keys_live_and_die, users_have_credits, explain_gives_json, serve_starts_and_ends,
                      worker_ends, full_output_is_an_error):
             test(t)

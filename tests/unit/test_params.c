@@ -65,7 +65,7 @@ static void finds_a_parameter_under_any_name(void)
 
 #define T(name, dtype, shape, from, to)                                                            \
     "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" from "," to "]" \
-                                                                                               "}"
+    "}"
 
 static struct ggml_tensor *slot[4];
 

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "models/text/umt5.h"
 #include "models/wan/dit.h"
+#include "models/wan/vae.h"
 #include "tensor/params.h"
 #include "tensor/weights.h"
 
@@ -105,6 +107,19 @@ static bool is_text(const struct zt_weights *weights, struct zt_wan_found *ret)
     return true;
 }
 
+static enum zt_code check_vae(const struct zt_weights *weights, struct zt_err *err)
+{
+    struct zt_arena arena = { 0 };
+    struct zt_vae_config config;
+    struct zt_param *params;
+
+    ZT_TRY(zt_vae_config_read(weights, &config, err));
+    size_t n = zt_vae_params(&config, ZT_VAE_BOTH, &arena, &params);
+    enum zt_code rc = zt_params_check(weights, "VAE", params, n, &zt_vae_names, err);
+    zt_arena_clear(&arena);
+    return rc;
+}
+
 /* One tensor, under one of two names, says what the part is; its size which model's. */
 static const struct sign {
     const char *name[2];
@@ -113,7 +128,7 @@ static const struct sign {
 } signs[] = {
     { { "post_quant_conv.bias", "conv2.bias" },
       48,
-      { "vae", "Wan2.2-VAE", "wan_vae", NULL, vae_keep, NULL } },
+      { "vae", "Wan2.2-VAE", "wan_vae", &zt_vae_names, vae_keep, check_vae } },
     { { "post_quant_conv.bias", "conv2.bias" },
       16,
       { "vae", "Wan2.1-VAE", "wan_vae", NULL, vae_keep, NULL } },
