@@ -112,7 +112,7 @@ class Http(unittest.TestCase):
                 elif schema["type"] == "boolean":
                     good, bad = [True, False], [0, "true", []]
                 elif schema["type"] == "integer":
-                    good = [schema["minimum"], schema["maximum"], schema["default"]]
+                    good = [schema["minimum"], schema["maximum"], schema.get("default", schema["maximum"])]
                     bad += [schema["minimum"] - 1, schema["maximum"] + 1, 0.5]
                 elif "maxLength" in schema:
                     good = ["a" * schema["minLength"], "a" * schema["maxLength"]]

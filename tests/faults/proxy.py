@@ -121,7 +121,7 @@ def a_half_open_proxy_loses_and_doubles_nothing(w):
     front = Proxy(w.port, 1)
     behind = Proxy(w.outside.server.server_port, 2)
     end = time.monotonic() + SECONDS
-    clients = [Client(w, front.port, f"http://127.0.0.1:{behind.port}/half/{i}/", f"c{i}", end) for i in range(4)]
+    clients = [Client(w, front.port, f"http://127.0.0.1:{behind.port}/half/{i}/", f"c{i}", end) for i in range(2)]
     for client in clients:
         client.start()
     slowest = 0.0

@@ -5,6 +5,8 @@
 #include "store/pace.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -150,6 +152,122 @@ static void is_right_after_the_third_step(void)
     }
 }
 
+/* ---- recorded runs ------------------------------------------------------------------------- */
+
+#define RUNS_MAX    16
+#define REPORTS_MAX 512
+#define THIRD       7 /* per cent at which three steps of the motion engine's work proper are done */
+
+struct report {
+    int64_t us;
+    int percent;
+};
+
+struct recorded {
+    int n;
+    struct report report[REPORTS_MAX];
+    int64_t total_us; /* 0: it never ended */
+};
+
+/* Runs of a file of fixtures/pace; how many there are. */
+static int read_runs(const char *path, struct recorded *runs)
+{
+    FILE *f = fopen(path, "r");
+    long run, ms, percent, end, before = -1;
+    char line[80];
+    int n = 0;
+
+    CHECK("there are recorded runs", f != NULL);
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+        char *p = line;
+        run = strtol(p, &p, 10);
+        ms = strtol(p, &p, 10);
+        percent = strtol(p, &p, 10);
+        end = strtol(p, &p, 10);
+        if (run != before && n < RUNS_MAX)
+            runs[n++] = (struct recorded){ 0 };
+        before = run;
+        struct recorded *r = &runs[n - 1];
+        if (end)
+            r->total_us = ms * ZT_MS_US;
+        else if (r->n < REPORTS_MAX)
+            r->report[r->n++] = (struct report){ ms * ZT_MS_US, (int)percent };
+    }
+    if (f != NULL)
+        fclose(f);
+    return n;
+}
+
+static struct zt_pace_run as_learned(const struct recorded *r)
+{
+    struct zt_pace_run run = { .total_us = r->total_us };
+    int reached = 0;
+
+    for (int i = 0; i < r->n; i++) {
+        for (; reached < r->report[i].percent && reached < 100; reached++)
+            run.reached_us[reached + 1] = r->report[i].us;
+    }
+    for (; reached < 100; reached++)
+        run.reached_us[reached + 1] = r->total_us;
+    return run;
+}
+
+/*
+ * What polls are told once a second, as reports come, against when the run really ended. Marks are
+ * learned from every step, as a worker does.
+ */
+static struct told follow_recorded(const struct recorded *r, const struct zt_pace *pace)
+{
+    struct told told = { 0 };
+    int64_t moved_us = 0, told_us = 0;
+    int before = 0;
+
+    for (int i = 0; i < r->n; i++) {
+        const struct report *at = &r->report[i];
+        double left_s = (double)(r->total_us - at->us) / 1e6;
+        if (at->us < told_us + ZT_SECOND_US)
+            continue;
+        told_us = at->us;
+        if (at->percent > before)
+            moved_us = START_US + at->us;
+        before = at->percent;
+        struct zt_task task = { .state = ZT_TASK_GENERATING,
+                                .started_us = START_US,
+                                .updated_us = START_US + at->us,
+                                .percent = at->percent,
+                                .moved_us = moved_us };
+        struct zt_eta eta = zt_pace_eta(pace, &task, -1, START_US + at->us);
+        if (at->percent < THIRD || left_s < (double)r->total_us / 1e7)
+            continue;
+        told.worst = fmax(told.worst, fabs((double)eta.us / 1e6 - left_s) / left_s);
+        told.inside += (double)eta.low_us / 1e6 <= left_s && left_s <= (double)eta.high_us / 1e6;
+        told.all++;
+    }
+    return told;
+}
+
+/* Each run by what the others taught. */
+static void is_right_for_recorded_runs(void)
+{
+    static struct recorded runs[RUNS_MAX];
+    int n = read_runs(ZT_FIXTURES "/pace/motion.tsv", runs);
+
+    CHECK("several", n >= 3);
+    for (int i = 0; i < n; i++) {
+        struct zt_pace pace = { .engine = "motion", .model = "m", .size = "1080p/10" };
+        char label[32];
+        for (int j = 0; j < n; j++) {
+            struct zt_pace_run run = as_learned(&runs[j]);
+            if (j != i)
+                zt_pace_learn(&pace, &run);
+        }
+        struct told told = follow_recorded(&runs[i], &pace);
+        snprintf(label, sizeof(label), "recorded run %d", i + 1);
+        CHECK_BELOW(label, told.worst, 0.20);
+        CHECK(label, told.all >= 5 && told.inside >= told.all * 8 / 10);
+    }
+}
+
 /* Short ones, where a report a second is coarse: to the second. */
 static void is_right_for_short_tasks(void)
 {
@@ -242,6 +360,7 @@ static void forgets_what_is_old(void)
 int main(void)
 {
     RUN(is_right_after_the_third_step);
+    RUN(is_right_for_recorded_runs);
     RUN(is_right_for_short_tasks);
     RUN(knows_little_without_a_history);
     RUN(counts_the_queue);
