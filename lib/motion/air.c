@@ -15,14 +15,15 @@
 #include "motion/weather.h"
 #include "prompt/prompt.h"
 
-/* How long fresh weather takes to come in. */
+/* How long weather takes to come in and to go. */
 #define PARTICLES_RAMP_S 0.8
 #define VEIL_RAMP_S      1.6
 
 struct zt_air {
     struct zt_particles *particles;
     struct zt_veil *veil;
-    bool fresh;
+    bool fresh, leaves;
+    double seconds;
 };
 
 static float luma_of(const float *p)
@@ -95,6 +96,8 @@ enum zt_code zt_air_open(const struct zt_image *picture, const struct zt_depth *
     ZT_TRY(zt_regions_find(picture, depth, wanted, pool, &regions, err));
     zt_auto(air) struct zt_air *air = zt_new(struct zt_air);
     air->fresh = weather->fresh && !weather->loop;
+    air->leaves = weather->leaves && !weather->loop;
+    air->seconds = weather->seconds;
     enum zt_code rc = fill(air, &regions, sight, weather, path, frames, err);
     zt_regions_clear(&regions);
     if (rc == ZT_OK)
@@ -161,6 +164,14 @@ static void draw_rows(void *user, int first, int end)
     free(met);
 }
 
+/* How much of what takes ramp_s to come and to go is there. */
+static float present(const struct zt_air *air, double t_s, double ramp_s)
+{
+    double here = air->fresh ? zt_smooth_step(t_s / ramp_s) : 1;
+
+    return (float)(air->leaves ? here * zt_smooth_step((air->seconds - t_s) / ramp_s) : here);
+}
+
 void zt_air_draw(struct zt_air *air, const struct zt_sight *sight, double t_s,
                  struct zt_frame_buf *frame, struct zt_pool *pool)
 {
@@ -170,8 +181,7 @@ void zt_air_draw(struct zt_air *air, const struct zt_sight *sight, double t_s,
         return;
     zt_assert(frame->view.width_px == sight->view.width_px &&
               frame->view.height_px == sight->view.height_px);
-    float here = air->fresh ? (float)zt_smooth_step(t_s / PARTICLES_RAMP_S) : 1;
-    float veiled = air->fresh ? (float)zt_smooth_step(t_s / VEIL_RAMP_S) : 1;
+    float here = present(air, t_s, PARTICLES_RAMP_S), veiled = present(air, t_s, VEIL_RAMP_S);
     if (here <= 0 && veiled <= 0)
         return;
     if (air->particles != NULL)

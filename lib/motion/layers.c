@@ -29,9 +29,12 @@
 #define MATTE_LONG      480   /* size at which alpha is fitted */
 #define MATTE_RADIUS    6
 #define MATTE_EPSILON   2e-4F
-#define HOLE_GROW_PX    2
-#define LEVELS_OF_DEPTH 64 /* bins of the search for cuts */
-#define GRAIN           16 /* rows a thread takes at a time */
+#define HOLE_GROW_PX    4
+#define SURE_ALPHA      250 /* below it a pixel's colour may be partly what is behind */
+#define MATTE_DOUBT     0.4F
+#define TELLING         24.0F /* distance of two colours that tells a mixture of them */
+#define LEVELS_OF_DEPTH 64    /* bins of the search for cuts */
+#define GRAIN           16    /* rows a thread takes at a time */
 
 struct cutter {
     const struct zt_image *picture;
@@ -323,61 +326,106 @@ static void mark_down(void *user, int first, int end)
     }
 }
 
-/*
- * F of I = a F + (1 - a) B for one pixel, over what is drawn behind it. Where no colour F can do it
- * for this alpha, alpha grows until one can: at rest the layers give the picture exactly.
- */
-static void solve_pixel(const uint8_t *i, const uint8_t *b, uint8_t *alpha, uint8_t *f)
-{
-    float least = 0;
-
-    if (*alpha == 255) {
-        memcpy(f, i, 3);
-        return;
-    }
-    if (*alpha == 0 && memcmp(i, b, 3) == 0)
-        return;
-    for (int c = 0; c < 3; c++) {
-        float need = i[c] > b[c]   ? (float)(i[c] - b[c]) / (float)(255 - b[c])
-                     : i[c] < b[c] ? (float)(b[c] - i[c]) / (float)b[c]
-                                   : 0;
-        least = need > least ? need : least;
-    }
-    int needed = (int)ceilf(least * 255);
-    if (*alpha < needed)
-        *alpha = (uint8_t)needed;
-    if (*alpha == 0)
-        return;
-    float a = (float)*alpha / 255;
-    for (int c = 0; c < 3; c++) {
-        float v = ((float)i[c] - (1 - a) * (float)b[c]) / a;
-        f[c] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v + 0.5F);
-    }
-}
-
 struct settling {
-    struct zt_layer *layer;
+    struct zt_layers *layers;
+    int at; /* the layer */
     const struct zt_image *picture;
-    const uint8_t *cover;   /* alpha of the next layer in front, or NULL */
     struct zt_image *drawn; /* the composite of the layers behind */
 };
+
+/* The one opaque layer behind that shows at pixel i, or -1 when several are mixed there. */
+static int shown_behind(const struct settling *s, size_t i)
+{
+    int k = s->at - 1;
+
+    while (k > 0 && s->layers->layer[k].alpha[i] == 0)
+        k--;
+    return k == 0 || s->layers->layer[k].alpha[i] == 255 ? k : -1;
+}
+
+static float to_range(float v)
+{
+    return v < 0 ? 0 : v > 255 ? 255 : v;
+}
+
+/*
+ * How much of a pixel is the layer's: the matte's word, moved towards what its colour says between
+ * the layer's own colour beside it, f, and what is behind, b, as far as those two differ.
+ */
+static float fit_alpha(const uint8_t *i, const float *f, const float *b, float matte)
+{
+    float along = 0, square = 0;
+
+    for (int c = 0; c < 3; c++) {
+        along += ((float)i[c] - b[c]) * (f[c] - b[c]);
+        square += (f[c] - b[c]) * (f[c] - b[c]);
+    }
+    float shift = along / (square + 1e-3F) - matte, trust = square / (square + TELLING * TELLING);
+    if (matte == 0) /* past the matte's end only what is plainly mixed */
+        shift -= 0.1F;
+    shift = shift < -MATTE_DOUBT ? -MATTE_DOUBT : shift > MATTE_DOUBT ? MATTE_DOUBT : shift;
+    float a = matte + trust * shift;
+    return a < 0.03F ? 0 : a > 0.97F ? 1 : a;
+}
+
+/*
+ * A soft pixel I = a F + (1 - a) B. F is near the layer's colour continued from inside, B near what
+ * was invented behind; what they leave of I is shared out so that both move least, and neither
+ * carries the other's colour away when the layers move.
+ */
+static void solve_pixel(const uint8_t *i, uint8_t *b, uint8_t *alpha, uint8_t *f, bool free_behind)
+{
+    float front[3] = { f[0], f[1], f[2] }, back[3] = { b[0], b[1], b[2] };
+    float a = (float)*alpha / 255;
+
+    if (*alpha < 255)
+        a = fit_alpha(i, front, back, a);
+    if (!free_behind && a < 1) { /* what is behind stays: alpha must do */
+        for (int c = 0; c < 3; c++) {
+            float need = i[c] > b[c]   ? ((float)i[c] - back[c]) / (255 - back[c])
+                         : i[c] < b[c] ? (back[c] - (float)i[c]) / back[c]
+                                       : 0;
+            a = need > a ? need : a;
+        }
+    }
+    *alpha = (uint8_t)(a * 255 + 0.5F);
+    a = (float)*alpha / 255;
+    for (int c = 0; c < 3; c++) {
+        float left = (float)i[c] - a * front[c] - (1 - a) * back[c];
+        float share = free_behind ? a * a + (1 - a) * (1 - a) : a * a;
+        front[c] = to_range(front[c] + (share > 0 ? a * left / share : 0));
+        if (free_behind && *alpha < 255)
+            b[c] = (uint8_t)(to_range(((float)i[c] - a * front[c]) / (1 - a)) + 0.5F);
+        if (*alpha > 0)
+            front[c] = to_range(((float)i[c] - (1 - a) * (float)b[c]) / a);
+        f[c] = (uint8_t)(front[c] + 0.5F);
+    }
+}
 
 /* Solves a layer's pixels that nothing in front covers and draws the layer onto `drawn`; rows. */
 static void settle_rows(void *user, int first, int end)
 {
     const struct settling *s = user;
     const struct zt_image *picture = s->picture;
+    struct zt_layer *layer = &s->layers->layer[s->at];
+    const uint8_t *front = s->at + 1 < s->layers->n ? layer[1].alpha : NULL;
+    size_t width = (size_t)picture->width_px;
 
-    for (int y = first; y < end; y++) {
-        uint8_t *alpha = s->layer->alpha + (size_t)y * (size_t)picture->width_px;
-        const uint8_t *front = s->cover ? s->cover + (size_t)y * (size_t)picture->width_px : NULL;
-        const uint8_t *i = picture->pixels + (size_t)y * picture->stride;
-        uint8_t *b = s->drawn->pixels + (size_t)y * s->drawn->stride;
-        uint8_t *f = s->layer->picture.pixels + (size_t)y * s->layer->picture.stride;
-        for (int x = 0; x < picture->width_px; x++, i += 3, b += 3, f += 3) {
-            if (front == NULL || front[x] == 0)
-                solve_pixel(i, b, &alpha[x], f);
-            int a = alpha[x];
+    for (size_t y = (size_t)first; y < (size_t)end; y++) {
+        const uint8_t *i = picture->pixels + y * picture->stride;
+        uint8_t *b = s->drawn->pixels + y * s->drawn->stride;
+        uint8_t *f = layer->picture.pixels + y * layer->picture.stride;
+        for (size_t x = 0; x < width; x++, i += 3, b += 3, f += 3) {
+            uint8_t *alpha = &layer->alpha[y * width + x];
+            bool uncovered = front == NULL || front[y * width + x] == 0;
+            if (uncovered && (*alpha > 0 || memcmp(i, b, 3) != 0)) {
+                int behind = shown_behind(s, y * width + x);
+                solve_pixel(i, b, alpha, f, behind >= 0);
+                struct zt_image *to = &s->layers->layer[behind < 0 ? 0 : behind].picture;
+                if (behind >= 0 && *alpha < 255)
+                    memcpy(to->pixels + y * to->stride + 3 * x, b, 3);
+            }
+            int a = *alpha;
             for (int c = 0; c < 3 && a > 0; c++)
                 b[c] = (uint8_t)((f[c] * a + b[c] * (255 - a) + 127) / 255);
         }
@@ -497,7 +545,9 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
         ZT_TRY(copy_picture(c->picture, c->pool, &layers->layer[i].picture, err));
     for (int i = 1; i < n; i++) {
         uint8_t *hole = holes + (size_t)i * pixels;
-        struct marking m = { layers->layer[i].alpha, width, height, 128, 0, false, hole, tmp };
+        struct marking m = {
+            layers->layer[i].alpha, width, height, SURE_ALPHA, 0, false, hole, tmp
+        };
         in_rows(c->pool, height, mark_along, &m);
         in_rows(c->pool, height, mark_down, &m);
         past[i - 1] = (struct zt_inpaint){ &layers->layer[i].picture, hole, false, width / 32 + 8 };
@@ -529,8 +579,7 @@ static enum zt_code make_pictures(const struct cutter *c, struct zt_layers *laye
     ZT_TRY(rc);
     ZT_TRY(copy_picture(&layers->layer[0].picture, c->pool, &drawn, err));
     for (int i = 1; i < layers->n; i++) {
-        struct settling s = { &layers->layer[i], c->picture,
-                              i + 1 < layers->n ? layers->layer[i + 1].alpha : NULL, &drawn };
+        struct settling s = { layers, i, c->picture, &drawn };
         in_rows(c->pool, c->picture->height_px, settle_rows, &s);
     }
     zt_image_clear(&drawn);

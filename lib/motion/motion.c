@@ -8,7 +8,8 @@
  *         for each frame: draw the scene from its pose -> join it to the shots beside it ->
  *         hand it on
  *
- * With an end image there is one shot, and the passage from picture to picture is its motion.
+ * With an end image there is one shot, and the passage from picture to picture is its motion; what
+ * is in the air lies over it.
  * Nothing here depends on the number of threads or on time.
  */
 #include "motion/motion.h"
@@ -23,12 +24,15 @@
 #include "engine/progress.h"
 #include "media/frame.h"
 #include "media/resize.h"
+#include "motion/air.h"
 #include "motion/camera.h"
 #include "motion/choose.h"
 #include "motion/depth.h"
 #include "motion/passage.h"
 #include "motion/scene.h"
 #include "motion/shots.h"
+#include "motion/sight.h"
+#include "motion/stack.h"
 #include "motion/transition.h"
 #include "motion/weather.h"
 #include "prompt/prompt.h"
@@ -282,7 +286,51 @@ static enum zt_code fit(struct run *run, const struct zt_image *image, struct zt
                            err);
 }
 
-static enum zt_code open_passage(struct run *run, struct zt_passage **ret, struct zt_err *err)
+struct passing {
+    struct zt_passage *passage;
+    struct zt_sight sight; /* of the air alone: it has no depth, so nothing hides in it */
+    struct zt_air *air;
+    struct zt_pool *pool;
+    int frames, fps;
+};
+
+static void passing_clear(struct passing *p)
+{
+    zt_passage_close(p->passage);
+    zt_air_close(p->air);
+    zt_sight_clear(&p->sight);
+}
+
+/* What the prompt says is in the air comes after the first picture and goes before the last. */
+static enum zt_code open_air(struct run *run, const struct zt_image *first, struct passing *p,
+                             struct zt_err *err)
+{
+    double width = run->plan->width_px, height = run->plan->height_px;
+    const struct zt_view view = {
+        .width_px = run->plan->width_px,
+        .height_px = run->plan->height_px,
+        .room = { width, height, -width / 2, -height / 2, width / 2, height / 2 },
+        .scale_x = 1,
+        .scale_y = 1,
+        .origin_x = width / 2,
+        .origin_y = height / 2,
+    };
+    const struct zt_depth unknown = { 0 };
+    const struct zt_weather weather = { .atmosphere = run->take[0].shot->atmosphere,
+                                        .seed = (uint64_t)run->request->seed,
+                                        .seconds = (double)(p->frames - 1) / p->fps,
+                                        .fresh = true,
+                                        .leaves = true };
+
+    for (int i = 0; i < p->frames; i++)
+        run->path[i] = (struct zt_pose){ .zoom = 1 };
+    ZT_TRY(zt_sight_init(&p->sight, &view, first->width_px, first->height_px, NULL, err));
+    zt_sight_look(&p->sight, run->path, run->engine->pool);
+    return zt_air_open(first, &unknown, &p->sight, &weather, run->path, p->frames,
+                       run->engine->pool, &p->air, err);
+}
+
+static enum zt_code open_passage(struct run *run, struct passing *p, struct zt_err *err)
 {
     struct zt_image first = { 0 }, last = { 0 };
 
@@ -290,39 +338,46 @@ static enum zt_code open_passage(struct run *run, struct zt_passage **ret, struc
     if (rc == ZT_OK)
         rc = fit(run, run->request->end_image, &last, err);
     if (rc == ZT_OK)
-        rc = zt_passage_open(&first, &last, run->engine->pool, tick, run, ret, err);
+        rc = zt_passage_open(&first, &last, run->engine->pool, tick, run, &p->passage, err);
+    if (rc == ZT_OK)
+        rc = open_air(run, &first, p, err);
     free(first.pixels);
     free(last.pixels);
     return rc;
 }
 
-struct passing {
-    struct zt_passage *passage;
-    int frames;
-};
-
 static enum zt_code draw_passage(void *user, int i, struct zt_frame_buf *frame, struct zt_err *err)
 {
     const struct passing *p = user;
     struct zt_passage_target target = { .format = frame->view.format };
+    float at = (float)zt_ease((double)i / (p->frames - 1));
 
     for (int k = 0; k < 3; k++) {
         target.plane[k] = frame->plane[k];
         target.stride[k] = frame->view.stride[k];
     }
-    return zt_passage_frame(p->passage, (float)zt_ease((double)i / (p->frames - 1)), &target, err);
+    ZT_TRY(zt_passage_frame(p->passage, at, &target, err));
+    zt_air_draw(p->air, &p->sight, (double)i / p->fps, frame, p->pool);
+    return ZT_OK;
+}
+
+static enum zt_code pass_over(struct run *run, struct passing *p, struct zt_err *err)
+{
+    ZT_TRY(zt_meter_stage(&run->meter, "flow", 30, err));
+    ZT_TRY(open_passage(run, p, err));
+    ZT_TRY(zt_meter_stage(&run->meter, "render", 100, err));
+    return zt_ahead_run(&run->meter, run->frame, 0, p->frames, draw_passage, p, err);
 }
 
 static enum zt_code render_passage(struct run *run, struct zt_err *err)
 {
-    zt_auto(passage) struct zt_passage *passage = NULL;
-    int n = run->plan->frames;
+    struct passing p = { .frames = run->plan->frames,
+                         .fps = run->plan->fps,
+                         .pool = run->engine->pool };
 
-    ZT_TRY(zt_meter_stage(&run->meter, "flow", 30, err));
-    ZT_TRY(open_passage(run, &passage, err));
-    ZT_TRY(zt_meter_stage(&run->meter, "render", 100, err));
-    struct passing passing = { passage, n };
-    return zt_ahead_run(&run->meter, run->frame, 0, n, draw_passage, &passing, err);
+    enum zt_code rc = pass_over(run, &p, err);
+    passing_clear(&p);
+    return rc;
 }
 
 /* -------------------------------------------------------------------------------------------- */

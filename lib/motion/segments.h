@@ -32,7 +32,8 @@ struct zt_segments {
 };
 
 /*
- * lab [height][width][3]; about `wanted` segments, at most ZT_SEGMENTS_MAX; pool may be NULL. ZT_E_NOMEM.
+ * lab [height][width][3]; about `wanted` segments, at most ZT_SEGMENTS_MAX; pool may be NULL.
+ * ZT_E_NOMEM.
  */
 enum zt_code zt_segments_make(const float *lab, int width, int height, int wanted,
                               struct zt_pool *pool, struct zt_segments *ret, struct zt_err *err);

@@ -14,6 +14,7 @@ struct zt_weather {
     bool loop;               /* after `seconds` everything is where it was */
     bool fresh;              /* frame 0 is the picture itself, and the weather comes in after it; */
                              /* without it, and in a loop, it is there from the first frame */
+    bool leaves;             /* at `seconds` it is gone again; for what is in the air */
 };
 
 #endif

@@ -144,6 +144,47 @@ static void leaves_slopes_whole(void)
     free(image.pixels);
 }
 
+/*
+ * A soft rim: two pixels of it are mixtures. Whatever the layers make of them, neither may hold a
+ * colour that is neither the disc's nor the ground's nor between them: it would show as a dotted
+ * line once they move.
+ */
+static void takes_soft_edges_apart(void)
+{
+    struct zt_image image;
+    struct zt_depth depth;
+    struct zt_layers layers = { 0 };
+    struct zt_err err;
+    int foreign = 0;
+
+    disc_scene(&image, &depth);
+    for (int y = 0; y < H; y++) {
+        for (int x = 0; x < W; x++) {
+            uint8_t *p = image.pixels + (size_t)y * image.stride + 3 * (size_t)x;
+            double r = sqrt((x - W / 2.0) * (x - W / 2.0) + (y - H / 2.0) * (y - H / 2.0));
+            double a = fmin(1, fmax(0, (RADIUS + 1.5 - r) / 3));
+            p[0] = (uint8_t)(200 * a + 50 * (1 - a));
+            p[1] = (uint8_t)(60 * a + 110 * (1 - a));
+            p[2] = (uint8_t)(70 * a + 60 * (1 - a));
+        }
+    }
+    CHECK_INT("cuts", zt_layers_cut(&image, &depth, NULL, &layers, &err), ZT_OK);
+    CHECK_INT("two layers", layers.n, 2);
+    CHECK("at rest it is the picture", psnr_at_rest(&layers, &image) > 45);
+    for (size_t i = 0; i < (size_t)W * H && layers.n == 2; i++) {
+        for (int k = 0; k < 2; k++) {
+            const uint8_t *p = layers.layer[k].picture.pixels + 3 * i;
+            bool shows = k == 0 || layers.layer[1].alpha[i] > 0;
+            foreign += shows && (p[0] < 40 || p[0] > 225 || p[1] < 45 || p[1] > 125 || p[2] < 45 ||
+                                 p[2] > 90);
+        }
+    }
+    CHECK_INT("foreign colours", foreign, 0);
+    zt_layers_clear(&layers);
+    zt_depth_clear(&depth);
+    free(image.pixels);
+}
+
 static void does_not_depend_on_threads(void)
 {
     struct zt_image image;
@@ -251,6 +292,7 @@ int main(void)
 {
     RUN(cuts_a_disc_out);
     RUN(leaves_slopes_whole);
+    RUN(takes_soft_edges_apart);
     RUN(does_not_depend_on_threads);
     RUN(stays_sane_on_odd_sizes);
     RUN(continues_texture);

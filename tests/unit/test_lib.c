@@ -75,6 +75,20 @@ static int on_frame(void *user, const struct zt_frame *f, int index)
     return s->stop_at_frame > 0 && s->frames == s->stop_at_frame;
 }
 
+/* Luma of the first, the middle and the last of 49 frames. */
+struct ends {
+    uint8_t digest[3][ZT_SHA256_SIZE];
+};
+
+static int keep_ends(void *user, const struct zt_frame *f, int index)
+{
+    struct ends *e = user;
+
+    if (index % 24 == 0)
+        zt_sha256(f->plane[0], f->stride[0] * (size_t)f->height_px, e->digest[index / 24]);
+    return 0;
+}
+
 static int on_progress(void *user, const struct zt_progress *p)
 {
     struct seen *s = user;
@@ -231,6 +245,23 @@ static void stands_still_to_the_bit(void)
     zt_engine_close(engine);
 }
 
+/* Over a passage it rains in between; both ends are the pictures themselves. */
+static void rains_over_a_passage(void)
+{
+    struct zt_engine *engine = open_engine(2);
+    struct zt_request dry = request_for("she walks away"), wet = request_for("heavy rain");
+    struct ends a = { 0 }, b = { 0 };
+
+    dry.end_image = wet.end_image = &end_image;
+    struct zt_sink to_a = { keep_ends, NULL, &a }, to_b = { keep_ends, NULL, &b };
+    CHECK_INT("dry", zt_generate(engine, &dry, &to_a, NULL), ZT_OK);
+    CHECK_INT("wet", zt_generate(engine, &wet, &to_b, NULL), ZT_OK);
+    CHECK("the first is the picture", memcmp(a.digest[0], b.digest[0], ZT_SHA256_SIZE) == 0);
+    CHECK("it rains half way", memcmp(a.digest[1], b.digest[1], ZT_SHA256_SIZE) != 0);
+    CHECK("the last is the end picture", memcmp(a.digest[2], b.digest[2], ZT_SHA256_SIZE) == 0);
+    zt_engine_close(engine);
+}
+
 static void stops_within_a_frame(void)
 {
     struct zt_engine *engine = open_engine(2);
@@ -323,6 +354,7 @@ int main(void)
     RUN(repeats_itself);
     RUN(differs_by_seed);
     RUN(stands_still_to_the_bit);
+    RUN(rains_over_a_passage);
     RUN(stops_within_a_frame);
     RUN(takes_any_picture);
     return check_done();

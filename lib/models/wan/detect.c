@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "models/text/umt5.h"
 #include "models/wan/dit.h"
+#include "models/wan/tae.h"
 #include "models/wan/vae.h"
 #include "tensor/params.h"
 #include "tensor/weights.h"
@@ -107,6 +108,19 @@ static bool is_text(const struct zt_weights *weights, struct zt_wan_found *ret)
     return true;
 }
 
+static enum zt_code check_tae(const struct zt_weights *weights, struct zt_err *err)
+{
+    struct zt_arena arena = { 0 };
+    struct zt_tae_config config;
+    struct zt_param *params;
+
+    ZT_TRY(zt_tae_config_read(weights, &config, err));
+    size_t n = zt_tae_params(&config, &arena, &params);
+    enum zt_code rc = zt_params_check(weights, "tiny decoder", params, n, &zt_tae_names, err);
+    zt_arena_clear(&arena);
+    return rc;
+}
+
 static enum zt_code check_vae(const struct zt_weights *weights, struct zt_err *err)
 {
     struct zt_arena arena = { 0 };
@@ -137,7 +151,7 @@ static const struct sign {
       { "vae", "", "wan_vae", NULL, vae_keep, NULL } },
     { { "decoder.22.bias", "taehv.decoder.22.bias" },
       12,
-      { "tiny", "taew2_2", "taehv", NULL, nothing, NULL } },
+      { "tiny", "taew2_2", "taehv", &zt_tae_names, nothing, check_tae } },
     { { "decoder.22.bias", "taehv.decoder.22.bias" },
       3,
       { "tiny", "taew2_1", "taehv", NULL, nothing, NULL } },

@@ -3,12 +3,12 @@
  */
 #include "models/wan/wan.h"
 
-#include "base/arena.h"
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/plan.h"
 #include "models/text/from_weights.h"
+#include "models/wan/detect.h"
 #include "models/wan/inside.h"
 
 #include <string.h>
@@ -50,6 +50,28 @@ static void identify(struct zt_wan *wan)
     zt_sha256_run_free(run);
 }
 
+/* Opens the file of a part, and checks that it is that part and that nothing of it is missing. */
+static enum zt_code open_part(const struct zt_wan *wan, enum zt_part part, struct zt_weights **ret,
+                              struct zt_err *err)
+{
+    const char *path = wan->files.path[part];
+    zt_auto(weights) struct zt_weights *weights = NULL;
+    struct zt_wan_found found;
+
+    ZT_TRY(zt_weights_open(path, &weights, err));
+    zt_wan_detect(weights, &found);
+    if (strcmp(found.part, zt_part_names[part]) != 0)
+        return zt_fail_field(err, ZT_E_CORRUPT, "model", "%.200s is not the model's %s", path,
+                             zt_part_names[part]);
+    if (found.check == NULL)
+        return zt_fail_field(err, ZT_E_UNSUPPORTED, "model",
+                             "%.200s is of %s, which nothing here runs yet", path,
+                             *found.model ? found.model : "another model");
+    ZT_TRY(found.check(weights, err));
+    *ret = zt_take_weights(&weights);
+    return ZT_OK;
+}
+
 static enum zt_code open_text(struct zt_wan *wan, struct zt_err *err)
 {
     const char *path = wan->files.path[ZT_PART_TEXT];
@@ -57,8 +79,7 @@ static enum zt_code open_text(struct zt_wan *wan, struct zt_err *err)
     zt_auto(weights) struct zt_weights *text = NULL;
     struct zt_umt5_config config;
 
-    ZT_TRY(zt_weights_open(path, &text, err));
-    ZT_TRY(zt_umt5_check(text, err));
+    ZT_TRY(open_part(wan, ZT_PART_TEXT, &text, err));
     ZT_TRY(zt_umt5_config_read(text, &config, err));
     if (config.dim != wan->dit_config.text_dim)
         return zt_fail_field(err, ZT_E_CORRUPT, "model",
@@ -73,35 +94,18 @@ static enum zt_code open_text(struct zt_wan *wan, struct zt_err *err)
     return ZT_OK;
 }
 
-static enum zt_code check_vae(struct zt_wan *wan, struct zt_err *err)
-{
-    struct zt_arena arena = { 0 };
-    struct zt_param *params;
-
-    ZT_TRY(zt_vae_config_read(wan->vae_weights, &wan->vae_config, err));
-    size_t n = zt_vae_params(&wan->vae_config, ZT_VAE_BOTH, &arena, &params);
-    enum zt_code rc = zt_params_check(wan->vae_weights, "VAE", params, n, &zt_vae_names, err);
-    zt_arena_clear(&arena);
-    return rc;
-}
-
 static enum zt_code open_parts(struct zt_wan *wan, struct zt_err *err)
 {
-    char(*path)[PATH_MAX] = wan->files.path;
-
-    ZT_TRY(zt_weights_open(path[ZT_PART_DIT], &wan->dit_weights, err));
-    ZT_TRY(zt_dit_check(wan->dit_weights, 0, err));
+    ZT_TRY(open_part(wan, ZT_PART_DIT, &wan->dit_weights, err));
     ZT_TRY(zt_dit_config_read(wan->dit_weights, 0, &wan->dit_config, err));
-    ZT_TRY(zt_weights_open(path[ZT_PART_VAE], &wan->vae_weights, err));
-    ZT_TRY(check_vae(wan, err));
+    ZT_TRY(open_part(wan, ZT_PART_VAE, &wan->vae_weights, err));
+    ZT_TRY(zt_vae_config_read(wan->vae_weights, &wan->vae_config, err));
     if (wan->vae_config.z != wan->dit_config.channels)
         return zt_fail_field(err, ZT_E_CORRUPT, "model",
                              "the autoencoder's latents have %d channels, the DiT's %d",
                              wan->vae_config.z, wan->dit_config.channels);
-    if (path[ZT_PART_TINY][0] != '\0') {
-        ZT_TRY(zt_weights_open(path[ZT_PART_TINY], &wan->tiny_weights, err));
-        ZT_TRY(zt_tae_check(wan->tiny_weights, err));
-    }
+    if (wan->card.decoder == ZT_DECODER_TINY)
+        ZT_TRY(open_part(wan, ZT_PART_TINY, &wan->tiny_weights, err));
     return open_text(wan, err);
 }
 
@@ -178,7 +182,9 @@ enum zt_code zt_wan_need_tiny(struct zt_wan *wan, struct zt_err *err)
 {
     if (wan->tiny != NULL)
         return ZT_OK;
-    return zt_tae_open(wan->tiny_weights, wan->device, &wan->tiny, err);
+    zt_device_set_exact(wan->device, wan->exact);
+    return zt_tae_open(wan->tiny_weights, wan->exact ? ZT_VAE_F32 : ZT_VAE_AS_FILE, wan->device,
+                       &wan->tiny, err);
 }
 
 void zt_wan_forget(struct zt_wan *wan, bool exact)
