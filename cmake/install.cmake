@@ -22,7 +22,14 @@ set(needs PkgConfig::JANSSON PkgConfig::CRYPTO PkgConfig::AV PkgConfig::WEBP Pkg
 add_library(zoetrope_static STATIC ${parts})
 add_library(zoetrope_shared SHARED ${parts})
 target_link_libraries(zoetrope_shared PRIVATE ${needs})
-target_link_options(zoetrope_shared PRIVATE -Wl,--as-needed)
+# What is linked in statically shows nothing of itself.
+target_link_options(zoetrope_shared PRIVATE -Wl,--as-needed -Wl,--exclude-libs,ALL)
+if(ggml_libs)
+  # ggml was built here and is installed nowhere: its archives become part of ours.
+  add_custom_command(TARGET zoetrope_static POST_BUILD
+    COMMAND ${CMAKE_SOURCE_DIR}/packaging/join $<TARGET_FILE:zoetrope_static> ${ggml_libs}
+    COMMAND_EXPAND_LISTS VERBATIM)
+endif()
 set_target_properties(zoetrope_static zoetrope_shared PROPERTIES
   OUTPUT_NAME zoetrope LINKER_LANGUAGE C VERSION ${PROJECT_VERSION}
   SOVERSION ${PROJECT_VERSION_MAJOR})

@@ -281,7 +281,7 @@ static const struct zt_setting rows[] = {
     { .name = "steps", .kind = ZT_KIND_INT, .at = AT(steps), .fallback = "0", .max = 100,
       .help = "of a diffusion model; 0: what its model card says" },
     { .name = "noise", .kind = ZT_KIND_TEXT, .at = AT(noise), .fallback = "", .value = "FILE",
-      .help = "starting noise of a diffusion model, from a weight file: to compare with a reference" },
+      .help = "starting noise of a diffusion model from a weight file, for comparisons" },
     { .name = "poster", .kind = ZT_KIND_TEXT, .at = AT(poster), .fallback = "", .value = "FILE",
       .help = "also save the first frame, as a JPEG" },
 };

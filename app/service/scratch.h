@@ -1,8 +1,8 @@
 /*
  * scratch.h - what an engine keeps of a task between its attempts: <data>/work/<task id>/.
  *
- * The folder outlives a worker that dies, so that the next one goes on where it was. It goes with the
- * task's end; one left behind by a crash at that very moment is swept.
+ * The folder outlives a worker that dies, so that the next one goes on where it was. It goes with
+ * the task's end; one left behind by a crash at that very moment is swept.
  */
 #ifndef ZT_SERVICE_SCRATCH_H
 #define ZT_SERVICE_SCRATCH_H

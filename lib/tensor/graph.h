@@ -3,7 +3,7 @@
  *
  *     zt_auto(graph) struct zt_graph *g = NULL;
  *     ZT_TRY(zt_graph_new(device, 4096, &g, err));
- *     struct ggml_tensor *x = zt_graph_input(g, "x", GGML_TYPE_F32, (int64_t[]){ w, h, 1, 1 }, data);
+ *     struct ggml_tensor *x = zt_graph_input(g, "x", GGML_TYPE_F32, ne, data);
  *     struct ggml_tensor *y = build(zt_graph_ctx(g), x, weights);
  *     zt_graph_output(g, y, out);
  *     ZT_TRY(zt_graph_run(g, err));

@@ -12,16 +12,21 @@
 #include <string.h>
 
 #define CARD_BYTES_MAX 65536
+#define NAME_MAX_BYTES sizeof(((struct zt_card *)0)->name)
 #define CARD_DEPTH_MAX 4
 
 const char *const zt_part_names[ZT_PARTS] = { "dit", "vae", "tiny", "text", "tokenizer" };
 const char *const zt_decoder_names[ZT_DECODERS] = { "vae", "tiny" };
 
 /* The reference's own, from specs/wan.md 3.3. */
-static const char default_negative[] =
-    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，"
-    "低质量，JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，"
-    "毁容的，形态畸形的肢体，手指融合，静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走";
+static const char default_negative[] = "色调艳丽，过曝，静态，细节模糊不清，"
+                                       "字幕，风格，作品，画作，画面，静止，"
+                                       "整体发灰，最差质量，低质量，"
+                                       "JPEG压缩残留，丑陋的，残缺的，多余的手指，"
+                                       "画得不好的手部，画得不好的脸部，畸形的，"
+                                       "毁容的，形态畸形的肢体，手指融合，"
+                                       "静止不动的画面，杂乱的背景，三条腿，"
+                                       "背景人很多，倒着走";
 
 void zt_card_init(struct zt_card *card)
 {
@@ -50,7 +55,7 @@ struct row {
 #define AT(member) offsetof(struct zt_card, member)
 /* clang-format off */
 static const struct row rows[] = {
-    { "name",           TEXT,    AT(name),            0,    sizeof(((struct zt_card *)0)->name),  NULL },
+    { "name",           TEXT,    AT(name),            0,    NAME_MAX_BYTES,  NULL },
     { "files",          FILES,   AT(parts),           0,    0,               NULL },
     { "steps",          INTEGER, AT(schedule.steps),  1,    ZT_STEPS_MAX,    NULL },
     { "shift",          NUMBER,  AT(schedule.shift),  0.1,  100,             NULL },
@@ -225,7 +230,7 @@ static enum zt_code read_keys(struct reader *r, json_t *root, struct zt_err *err
     return ZT_OK;
 }
 
-/* What the keys must be together. A list of levels says how they are; a shift is only for it where given. */
+/* What the keys must be together. A list of levels is shifted only where the card says so. */
 static enum zt_code check(const struct reader *r, const json_t *root, struct zt_err *err)
 {
     struct zt_card *card = r->card;

@@ -1,7 +1,6 @@
 /*
- * decode.c - a part's latent to frames, each handed on as soon as it is there. A decode that finds no
- * memory is tried again with smaller tiles, then on the CPU; frames handed on already are not handed
- * on twice.
+ * decode.c - a part's latent to frames, each handed on as soon as it is there. A decode that finds
+ * no memory is tried again with smaller tiles, then on the CPU; no frame is handed on twice.
  */
 #include "models/wan/inside.h"
 

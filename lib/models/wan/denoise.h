@@ -1,6 +1,6 @@
 /*
- * denoise.h - from noise to a latent: the sampler's loop around the DiT, with guidance and with frames
- * that are given. specs/wan.md 6.1, 7, 8.
+ * denoise.h - from noise to a latent: the sampler's loop around the DiT, with guidance and with
+ * frames that are given. specs/wan.md 6.1, 7, 8.
  */
 #ifndef ZT_MODELS_WAN_DENOISE_H
 #define ZT_MODELS_WAN_DENOISE_H

@@ -1,6 +1,6 @@
 /*
- * inside.h - what the files of the Wan engine share: the open model, and one generation's way through
- * it. For wan.c, words.c, memory.c, make.c and decode.c.
+ * inside.h - what the files of the Wan engine share: the open model, and one generation's way
+ * through it. For wan.c, words.c, memory.c, make.c and decode.c.
  */
 #ifndef ZT_MODELS_WAN_INSIDE_H
 #define ZT_MODELS_WAN_INSIDE_H
@@ -26,8 +26,8 @@ struct zt_wan_words {
 };
 
 /*
- * An open model. Weights are mapped when it opens and checked; networks are brought in when they are
- * first needed and stay, but for the text encoder, which is let go after each use.
+ * An open model. Weights are mapped when it opens and checked; networks are brought in when they
+ * are first needed and stay, but for the text encoder, which is let go after each use.
  */
 struct zt_wan {
     char *folder;

@@ -2,7 +2,7 @@
  * kept.h - latents on disk, so that what took hours to compute is not lost with the process that
  * was about to decode it.
  *
- * A file belongs to one request of one model: its key says which, and one that does not match, or is
+ * A file belongs to one request of one model: its key says which. One that does not match, or is
  * damaged, counts as absent. Written whole or not at all (base/file.h).
  */
 #ifndef ZT_MODELS_WAN_KEPT_H

@@ -1,5 +1,6 @@
 /*
- * make.c - one generation: words, then for each part the given frames, a latent out of noise, frames.
+ * make.c - one generation: words, then for each part the given frames, a latent out of noise, and
+ * frames out of that.
  *
  * What took long is kept: a part's latent is on disk (request->scratch_path) before it is decoded,
  * and found there by the process that tries again.
@@ -20,7 +21,7 @@
 #define GIVEN_SHARE      2  /* of a part's percents, in hundredths */
 #define DENOISE_SHARE    70 /* with what was before */
 #define STREAMS_PER_PART 1000
-#define END_FRAMES       5 /* the end picture, still, for two latent frames: the second one is taken */
+#define END_FRAMES       5 /* of the end picture: two latent frames, the second is taken */
 
 bool zt_wan_stopped(void *job)
 {

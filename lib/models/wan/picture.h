@@ -2,9 +2,9 @@
  * picture.h - a picture as the model was trained to see one: specs/wan.md 2.2.
  *
  * The reference resizes with Pillow in 8 bits; this does the same arithmetic (Lanczos-3 stretched
- * over the footprint when shrinking, horizontal pass first, weights in fixed point, each pass rounded
- * to 8 bits), so that it sees the very same bytes. That is not how media/resize.h does it, which
- * works in linear light and looks better.
+ * over the footprint when shrinking, horizontal pass first, weights in fixed point, each pass
+ * rounded to 8 bits), so that it sees the very same bytes. That is not how media/resize.h does it,
+ * which works in linear light and looks better.
  */
 #ifndef ZT_MODELS_WAN_PICTURE_H
 #define ZT_MODELS_WAN_PICTURE_H
