@@ -388,6 +388,25 @@ static void comes_back_without_memory(void)
     free(whole.rgb);
     close_model(&m);
 }
+
+static void says_when_the_disk_is_full(void)
+{
+    struct model m = open_model(DIFFUSERS, ZT_VAE_F32);
+    struct zt_vae_size size = { 2, 4, 12 };
+    float *latent = some_latent(size);
+    struct film film = film_of(2);
+    struct zt_err err = { 0 };
+
+    setenv("ZOETROPE_FAULT", "reel:1", 1);
+    CHECK_INT(
+        "full",
+        zt_vae_decode(m.vae, latent, size, &(struct zt_tile){ 8, 4, true }, on_frame, &film, &err),
+        ZT_E_FULL);
+    unsetenv("ZOETROPE_FAULT");
+    CHECK_INT("no frame", film.seen, 0);
+    free(latent);
+    close_model(&m);
+}
 #endif
 
 /* A line of /proc/self/status, in bytes. */
@@ -595,6 +614,7 @@ int main(void)
     RUN(stops_and_refuses);
 #ifdef ZT_FAULTS
     RUN(comes_back_without_memory);
+    RUN(says_when_the_disk_is_full);
 #endif
     RUN(foresees_what_it_takes);
     RUN(foresees_the_published_size);
