@@ -388,6 +388,25 @@ static void comes_back_without_memory(void)
     free(whole.rgb);
     close_model(&m);
 }
+
+static void says_when_the_disk_is_full(void)
+{
+    struct model m = open_model(DIFFUSERS, ZT_VAE_F32);
+    struct zt_vae_size size = { 2, 4, 12 };
+    float *latent = some_latent(size);
+    struct film film = film_of(2);
+    struct zt_err err = { 0 };
+
+    setenv("ZOETROPE_FAULT", "reel:1", 1);
+    CHECK_INT(
+        "full",
+        zt_vae_decode(m.vae, latent, size, &(struct zt_tile){ 8, 4, true }, on_frame, &film, &err),
+        ZT_E_FULL);
+    unsetenv("ZOETROPE_FAULT");
+    CHECK_INT("no frame", film.seen, 0);
+    free(latent);
+    close_model(&m);
+}
 #endif
 
 /* A line of /proc/self/status, in bytes. */
@@ -468,16 +487,21 @@ static void foresees_what_it_takes(void)
     zt_vae_close(vae);
 }
 
-/* Figures of the published size, which the README quotes. */
-static void foresees_the_published_size(void)
+static struct zt_vae_config published(void)
 {
-    struct zt_vae_config config = {
+    return (struct zt_vae_config){
         .z = 48,
         .enc = { 160, 160, 320, 640, 640 },
         .dec = { 1024, 1024, 1024, 512, 256 },
         .down_time = { false, true, true, false },
         .up_time = { true, true, false, false },
     };
+}
+
+/* Figures that VAE.md quotes. */
+static void foresees_the_published_size(void)
+{
+    struct zt_vae_config config = published();
     struct zt_vae_size sizes[] = { { 31, 30, 52 }, { 31, 44, 80 } };
     struct zt_arena arena = { 0 };
     struct zt_param *rows;
@@ -516,6 +540,30 @@ static void foresees_the_published_size(void)
             }
             zt_vae_close(vae);
         }
+}
+
+static void foresees_an_encode(void)
+{
+    struct zt_vae_config config = published();
+    struct zt_err err = { 0 };
+
+    for (int half = 0; half < 2; half++) {
+        struct zt_vae *vae = NULL;
+        struct zt_vae_bytes one = { 0 }, five = { 0 };
+        CHECK_INT("describes",
+                  zt_vae_describe(&config, ZT_VAE_ENCODER, half ? GGML_TYPE_F16 : GGML_TYPE_F32,
+                                  device, &vae, &err),
+                  ZT_OK);
+        CHECK_INT("one", zt_vae_encode_bytes(vae, 1, 480, 832, &one, &err), ZT_OK);
+        CHECK_INT("five", zt_vae_encode_bytes(vae, 5, 480, 832, &five, &err), ZT_OK);
+        printf("encoding 832x480 %s: weights %zu, one picture: working %zu, host %zu; more: caches "
+               "%zu, working %zu, host %zu MiB\n",
+               half ? "f16" : "f32", one.weights >> 20, one.working >> 20, one.host >> 20,
+               five.caches >> 20, five.working >> 20, five.host >> 20);
+        CHECK_INT("no caches for one", one.caches, 0);
+        CHECK("more for more", five.working > one.working && five.caches > 0);
+        zt_vae_close(vae);
+    }
 }
 
 static void stops_and_refuses(void)
@@ -595,9 +643,11 @@ int main(void)
     RUN(stops_and_refuses);
 #ifdef ZT_FAULTS
     RUN(comes_back_without_memory);
+    RUN(says_when_the_disk_is_full);
 #endif
     RUN(foresees_what_it_takes);
     RUN(foresees_the_published_size);
+    RUN(foresees_an_encode);
     zt_device_close(device);
     return check_done();
 }

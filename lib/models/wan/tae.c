@@ -66,9 +66,9 @@ static enum zt_code read_level(const struct zt_weights *weights, int level,
 
     ZT_TRY(channels_of(weights, "conv.", at + GROW, &grown, err));
     ZT_TRY(channels_of(weights, "", at + SHRINK, &next, err));
-    config->grow[level] = (int)grown / config->width[level];
+    config->grow[level] = grown == config->width[level] ? 1 : 2;
     config->width[level + 1] = (int)next;
-    if (grown != config->width[level] && grown != 2 * config->width[level])
+    if (grown != config->grow[level] * config->width[level])
         return zt_fail(err, ZT_E_CORRUPT, "decoder.%d.conv must have %d or %d channels, not %d",
                        at + GROW, config->width[level], 2 * config->width[level], (int)grown);
     return ZT_OK;
@@ -286,7 +286,7 @@ static void take(const struct zt_tae *tae, const float *latent, struct zt_vae_si
 /* Frame f of out, [n][h][w][c, dy, dx] (dy before dx), as [h][w][3], -1 ... 1. */
 static int64_t shuffle(int patch, const float *out, int f, int h, int w, float *rgb)
 {
-    size_t channels = (size_t)(3 * patch * patch);
+    size_t channels = (size_t)3 * (size_t)patch * (size_t)patch;
     int64_t not_finite = 0;
 
     for (int y = 0; y < h; y++)

@@ -328,9 +328,13 @@ void zt_vae_settle(struct zt_vae *vae, enum ggml_type type)
     ggml_free(ctx);
 }
 
-static enum ggml_type kernel_type(const struct zt_vae *vae)
+/* F16 where all kernels are: caches of it lose nothing then. */
+static enum ggml_type kernel_type(const struct zt_param *rows, size_t n)
 {
-    return (vae->parts & ZT_VAE_DECODER ? &vae->decoder : &vae->encoder)->first.w->type;
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].ne[1] > 1 && (*rows[i].slot)->type != GGML_TYPE_F16)
+            return GGML_TYPE_F32;
+    return GGML_TYPE_F16;
 }
 
 /* The kernel's values as F16, into `to`, which has a buffer. */
@@ -437,7 +441,7 @@ enum zt_code zt_vae_open(const struct zt_weights *weights, const struct zt_vae_c
     else
         ZT_TRY(zt_params_load(weights, "VAE", rows, n, &zt_vae_names, device, NULL, NULL,
                               &vae->params, err));
-    zt_vae_settle(vae, kernel_type(vae));
+    zt_vae_settle(vae, precision == ZT_VAE_F16 ? GGML_TYPE_F16 : kernel_type(rows, n));
     *ret = zt_take_vae(&vae);
     return ZT_OK;
 }
@@ -458,7 +462,7 @@ enum zt_code zt_vae_describe(const struct zt_vae_config *config, int parts, enum
     if (vae->own_buffer == NULL)
         return zt_fail(err, ZT_E_NOMEM, "no memory to measure the VAE");
     zt_vae_pretend(vae->own_ctx, vae->own_buffer);
-    zt_vae_settle(vae, kernel_type(vae));
+    zt_vae_settle(vae, kernel_type(rows, n));
     *ret = zt_take_vae(&vae);
     return ZT_OK;
 }

@@ -86,8 +86,8 @@ struct zt_vae_size {
  * Calls on_frame once a frame, in order: 1 for the first latent frame and 4 for each after it, as
  * soon as all tiles of it are there; with tile->by_tile, after the last tile. The result does not
  * depend on when it was stopped and started again. tile NULL: the whole.
- *   ZT_E_NOMEM      it can be called again with a smaller tile. All memory is taken before the first
- *                   frame is handed on, unless the device's driver takes more of its own
+ *   ZT_E_NOMEM      it can be called again with a smaller tile. All memory is taken before the
+ *                   first frame is handed on, unless a device's driver takes more of its own
  *   ZT_E_CANCELLED  on_frame or the device's stop function said so
  *   ZT_E_INVALID, ZT_E_FULL, ZT_E_IO (the temporary file of by_tile)
  */

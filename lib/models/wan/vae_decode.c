@@ -128,10 +128,15 @@ static void take(const struct decode *d, int t, int y0, int x0)
             }
 }
 
+static size_t pixels(int latents)
+{
+    return (size_t)latents * ZT_VAE_SCALE;
+}
+
 /* One value of a tile's frame f: patches are [c, dx, dy], dx before dy. */
 static float pixel(const struct decode *d, int f, int y, int x, int c)
 {
-    size_t w = (size_t)(d->grid.x.size * FINE), h = (size_t)(d->grid.y.size * FINE);
+    size_t w = (size_t)d->grid.x.size * FINE, h = (size_t)d->grid.y.size * FINE;
     size_t at = ((size_t)f * h + (size_t)(y / 2)) * w + (size_t)(x / 2);
 
     return d->out[at * ZT_VAE_IN + (size_t)(c * 4 + x % 2 * 2 + y % 2)];
@@ -142,9 +147,8 @@ static void blend(struct decode *d, int frames, int row, int column)
 {
     const struct zt_tile_axis *ay = &d->grid.y, *ax = &d->grid.x;
     int h = ay->size * ZT_VAE_SCALE, w = ax->size * ZT_VAE_SCALE;
-    size_t full_w = (size_t)(d->size.w * ZT_VAE_SCALE), full_h = (size_t)(d->size.h * ZT_VAE_SCALE);
-    size_t y0 = (size_t)(ay->start[row] * ZT_VAE_SCALE),
-           x0 = (size_t)(ax->start[column] * ZT_VAE_SCALE);
+    size_t full_w = pixels(d->size.w), full_h = pixels(d->size.h);
+    size_t y0 = pixels(ay->start[row]), x0 = pixels(ax->start[column]);
 
     for (int f = 0; f < frames; f++)
         for (int y = 0; y < h; y++) {
@@ -173,7 +177,7 @@ static enum zt_code step(struct decode *d, struct zt_vae_caches *caches, int t, 
 
 static size_t canvas_values(const struct decode *d)
 {
-    return (size_t)(d->size.h * ZT_VAE_SCALE) * (size_t)(d->size.w * ZT_VAE_SCALE) * 3;
+    return pixels(d->size.h) * pixels(d->size.w) * 3;
 }
 
 static int frames_of(int t)
