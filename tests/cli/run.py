@@ -28,7 +28,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 COMMANDS = ["serve", "worker", "generate", "keys", "users", "tasks", "explain", "health", "version", "backup", "restore",
-            "doctor", "models"]
+            "doctor", "models", "devices"]
 WAN = os.path.join(ROOT, "tests", "fixtures", "wan")
 QUICK = ["--resolution=480p", "--duration=2", "--preset=ultrafast"]
 
@@ -49,6 +49,8 @@ CASES = [
     ("health of any port", ["health", "--listen=127.0.0.1:0"], 2, [], [r"name it with --url"]),
     ("health of no address", ["health", "--url=here"], 3, [], [r"here"]),
     ("version", ["version"], 0, [r"^zoetrope \d+\.\d+\.\d+$", r"engines:\n  motion ", r"libsqlite3"], []),
+    ("devices", ["devices"], 0, [r"^CPU +\S.*\d+\.\d of \d+\.\d GiB free\n"], []),
+    ("devices for programs", ["devices", "--json"], 0, [r'^\[\n  \{"name": "CPU", .*"totalBytes": \d+\}'], []),
     ("--version", ["--version"], 0, [r"^zoetrope \d"], []),
     ("unknown command", ["serv"], 2, [], [r"unknown command 'serv'; did you mean serve\?"]),
     ("nothing like it", ["qqqqqq"], 2, [], [r"unknown command 'qqqqqq'\nTry: zoetrope --help"]),
