@@ -404,7 +404,7 @@ static void solve_pixel(const uint8_t *i, uint8_t *b, uint8_t *alpha, uint8_t *f
     }
 }
 
-/* Solves a layer's pixels that are not left to one in front and draws the layer onto `drawn`; rows. */
+/* Solves the pixels that are not left to a layer in front; draws the layer onto `drawn`; rows. */
 static void settle_rows(void *user, int first, int end)
 {
     const struct settling *s = user;
