@@ -236,7 +236,7 @@ static void draw_alpha(void *user, int first, int end)
         uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
         for (int x = 0; x < width; x++) {
             struct between column = fall(x, across, c->matte_width);
-            int sure = upper[column.first];
+            int8_t sure = upper[column.first];
             if (sure >= 0 && upper[column.second] == sure && lower[column.first] == sure &&
                 lower[column.second] == sure)
                 alpha[x] = sure > 0 ? 255 : 0;
