@@ -30,6 +30,7 @@
 #define MATTE_RADIUS    6
 #define MATTE_EPSILON   2e-4F
 #define HOLE_GROW_PX    4
+#define COVER_GROW      4 /* matte points beside a layer in front that its edge may have touched */
 #define SURE_ALPHA      250 /* below it a pixel's colour may be partly what is behind */
 #define MATTE_DOUBT     0.4F
 #define TELLING         24.0F /* distance of two colours that tells a mixture of them */
@@ -235,7 +236,7 @@ static void draw_alpha(void *user, int first, int end)
         uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
         for (int x = 0; x < width; x++) {
             struct between column = fall(x, across, c->matte_width);
-            int sure = upper[column.first];
+            int8_t sure = upper[column.first];
             if (sure >= 0 && upper[column.second] == sure && lower[column.first] == sure &&
                 lower[column.second] == sure)
                 alpha[x] = sure > 0 ? 255 : 0;
@@ -328,7 +329,8 @@ static void mark_down(void *user, int first, int end)
 
 struct settling {
     struct zt_layers *layers;
-    int at; /* the layer */
+    int at;              /* the layer */
+    const uint8_t *left; /* 1 where layers in front, or their rims, have the say; or NULL */
     const struct zt_image *picture;
     struct zt_image *drawn; /* the composite of the layers behind */
 };
@@ -402,13 +404,12 @@ static void solve_pixel(const uint8_t *i, uint8_t *b, uint8_t *alpha, uint8_t *f
     }
 }
 
-/* Solves a layer's pixels that nothing in front covers and draws the layer onto `drawn`; rows. */
+/* Solves the pixels that are not left to a layer in front; draws the layer onto `drawn`; rows. */
 static void settle_rows(void *user, int first, int end)
 {
     const struct settling *s = user;
     const struct zt_image *picture = s->picture;
     struct zt_layer *layer = &s->layers->layer[s->at];
-    const uint8_t *front = s->at + 1 < s->layers->n ? layer[1].alpha : NULL;
     size_t width = (size_t)picture->width_px;
 
     for (size_t y = (size_t)first; y < (size_t)end; y++) {
@@ -417,8 +418,8 @@ static void settle_rows(void *user, int first, int end)
         uint8_t *f = layer->picture.pixels + y * layer->picture.stride;
         for (size_t x = 0; x < width; x++, i += 3, b += 3, f += 3) {
             uint8_t *alpha = &layer->alpha[y * width + x];
-            bool uncovered = front == NULL || front[y * width + x] == 0;
-            if (uncovered && (*alpha > 0 || memcmp(i, b, 3) != 0)) {
+            bool mine = s->left == NULL || s->left[y * width + x] == 0;
+            if (mine && (*alpha > 0 || memcmp(i, b, 3) != 0)) {
                 int behind = shown_behind(s, y * width + x);
                 solve_pixel(i, b, alpha, f, behind >= 0);
                 struct zt_image *to = &s->layers->layer[behind < 0 ? 0 : behind].picture;
@@ -511,6 +512,78 @@ static enum zt_code continue_depths(const struct zt_depth *depth, const float *c
 
 /* ---- all together -------------------------------------------------------------------------- */
 
+/* Spreads a map of matte size over the pixels that it was made for. */
+struct uncovering {
+    const struct cutter *c;
+    const struct zt_image *small; /* the map, in its first channel */
+    const uint8_t *hole;          /* where it holds, of its size */
+    uint8_t *alpha;
+};
+
+static void uncover_rows(void *user, int first, int end)
+{
+    const struct uncovering *u = user;
+    const struct cutter *c = u->c;
+    int width = c->picture->width_px;
+    float across = (float)c->matte_width / (float)width;
+    float down = (float)c->matte_height / (float)c->picture->height_px;
+
+    for (int y = first; y < end; y++) {
+        struct between row = fall(y, down, c->matte_height);
+        const uint8_t *upper = u->small->pixels + (size_t)row.first * u->small->stride;
+        const uint8_t *lower = u->small->pixels + (size_t)row.second * u->small->stride;
+        const uint8_t *hole = u->hole + (size_t)(((float)y + 0.5F) * down) * (size_t)c->matte_width;
+        for (int x = 0; x < width; x++) {
+            size_t i = (size_t)y * (size_t)width + (size_t)x;
+            if (hole[(int)(((float)x + 0.5F) * across)] == 0)
+                continue;
+            struct between at = fall(x, across, c->matte_width);
+            float top = (1 - at.part) * upper[3 * at.first] + at.part * upper[3 * at.second];
+            float bottom = (1 - at.part) * lower[3 * at.first] + at.part * lower[3 * at.second];
+            float v = (top + row.part * (bottom - top) - 127.5F) * 3 + 127.5F;
+            u->alpha[i] = (uint8_t)(to_range(v) + 0.5F);
+        }
+    }
+}
+
+/*
+ * Behind a layer in front nobody sees whether this one goes on: it does where it is beside that
+ * layer, and does not where the one behind is. Without this its hidden part would have the outline
+ * of what hides it.
+ */
+static enum zt_code uncover(struct cutter *c, const uint8_t *front, uint8_t *alpha,
+                            struct zt_err *err)
+{
+    size_t n = (size_t)c->matte_width * (size_t)c->matte_height;
+    int width = c->picture->width_px, height = c->picture->height_px;
+    void *memory = NULL;
+
+    ZT_TRY(zt_try_alloc(n, 6, "cutting layers", &memory, err));
+    zt_auto_free uint8_t *rgb = memory;
+    uint8_t *cover = rgb + 3 * n, *hole = cover + n, *tmp = hole + n;
+    struct zt_image small = { .width_px = c->matte_width,
+                              .height_px = c->matte_height,
+                              .stride = 3 * (size_t)c->matte_width,
+                              .pixels = rgb };
+    for (int y = 0; y < c->matte_height; y++) {
+        for (int x = 0; x < c->matte_width; x++) {
+            size_t px = (size_t)((2 * x + 1) * width / (2 * c->matte_width));
+            size_t py = (size_t)((2 * y + 1) * height / (2 * c->matte_height));
+            size_t i = (size_t)y * (size_t)c->matte_width + (size_t)x;
+            memset(rgb + 3 * i, alpha[py * (size_t)width + px], 3);
+            cover[i] = front[py * (size_t)width + px];
+        }
+    }
+    struct marking m = { cover, c->matte_width, c->matte_height, 8, COVER_GROW, true, hole, tmp };
+    mark_along(&m, 0, c->matte_height);
+    mark_down(&m, 0, c->matte_height);
+    struct zt_inpaint what = { &small, hole, false, 4 * MATTE_LONG };
+    ZT_TRY(zt_inpaint(&what, 1, c->pool, err));
+    struct uncovering u = { c, &small, hole, alpha };
+    in_rows(c->pool, height, uncover_rows, &u);
+    return ZT_OK;
+}
+
 /* Alpha of every layer but the farthest. */
 static enum zt_code make_alphas(struct cutter *c, const struct zt_depth *depth, const float *cut,
                                 struct zt_layers *layers, struct zt_err *err)
@@ -525,6 +598,8 @@ static enum zt_code make_alphas(struct cutter *c, const struct zt_depth *depth, 
         c->farther = i > 1 ? layers->layer[i - 1].alpha : NULL;
         in_rows(c->pool, c->picture->height_px, draw_alpha, c);
     }
+    for (int i = layers->n - 2; i > 0; i--)
+        ZT_TRY(uncover(c, layers->layer[i + 1].alpha, layers->layer[i].alpha, err));
     return ZT_OK;
 }
 
@@ -550,16 +625,23 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
         };
         in_rows(c->pool, height, mark_along, &m);
         in_rows(c->pool, height, mark_down, &m);
+        for (int j = i + 1; j < n; j++) /* what is in front has colours of its own */
+            for (size_t k = 0; k < pixels; k++)
+                hole[k] |= layers->layer[j].alpha[k] > 8;
         past[i - 1] = (struct zt_inpaint){ &layers->layer[i].picture, hole, false, width / 32 + 8 };
     }
     ZT_TRY(zt_inpaint(past, n - 1, c->pool, err));
     for (int i = 0; i + 1 < n; i++) {
         uint8_t *hole = holes + (size_t)i * pixels;
-        struct marking m = {
-            layers->layer[i + 1].alpha, width, height, 8, HOLE_GROW_PX, true, hole, tmp
-        };
-        in_rows(c->pool, height, mark_along, &m);
-        in_rows(c->pool, height, mark_down, &m);
+        for (int j = i + 1; j < n; j++) {
+            uint8_t *by_one = j == i + 1 ? hole : holes + (size_t)(n - 1) * pixels;
+            struct marking m = { layers->layer[j].alpha, width, height, 8,
+                                 HOLE_GROW_PX,           true,  by_one, tmp };
+            in_rows(c->pool, height, mark_along, &m);
+            in_rows(c->pool, height, mark_down, &m);
+            for (size_t k = 0; by_one != hole && k < pixels; k++)
+                hole[k] |= by_one[k];
+        }
         behind[i] = (struct zt_inpaint){ &layers->layer[i].picture, hole, true, width / 12 };
     }
     return zt_inpaint(behind, n - 1, c->pool, err);
@@ -574,12 +656,12 @@ static enum zt_code make_pictures(const struct cutter *c, struct zt_layers *laye
     void *holes = NULL;
 
     ZT_TRY(zt_try_alloc(pixels, (size_t)layers->n + 1, "cutting layers", &holes, err));
-    enum zt_code rc = fill_layers(c, layers, holes, err);
-    free(holes);
-    ZT_TRY(rc);
+    zt_auto_free uint8_t *hole = holes;
+    ZT_TRY(fill_layers(c, layers, hole, err));
     ZT_TRY(copy_picture(&layers->layer[0].picture, c->pool, &drawn, err));
     for (int i = 1; i < layers->n; i++) {
-        struct settling s = { layers, i, c->picture, &drawn };
+        const uint8_t *left = i + 1 < layers->n ? hole + (size_t)i * pixels : NULL;
+        struct settling s = { layers, i, left, c->picture, &drawn };
         in_rows(c->pool, c->picture->height_px, settle_rows, &s);
     }
     zt_image_clear(&drawn);

@@ -148,7 +148,7 @@ static void apply_rows(const struct zt_tile *t, int y, float (*offset)[ZT_TILE_W
                        struct zt_frame_buf *frame)
 {
     const size_t *stride = frame->view.stride;
-    float before[2][ZT_TILE_WIDTH], after[2][ZT_TILE_WIDTH];
+    float before[2][ZT_TILE_WIDTH] = { { 0 } }, after[2][ZT_TILE_WIDTH] = { { 0 } };
     float half[2][ZT_TILE_WIDTH / 2], was[ZT_TILE_WIDTH / 2], share[ZT_TILE_WIDTH / 2];
     int rows = y + 1 < t->height ? 2 : 1;
     size_t row = (size_t)(t->top + y) / 2, left = (size_t)t->left / 2;

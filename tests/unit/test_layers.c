@@ -185,6 +185,45 @@ static void takes_soft_edges_apart(void)
     free(image.pixels);
 }
 
+/*
+ * A disc half before a near ground, half before a far sky: behind its upper half the ground does not
+ * go on, behind its lower half it does, and nowhere is there red.
+ */
+static void ends_what_is_hidden(void)
+{
+    struct zt_image image;
+    struct zt_depth depth;
+    struct zt_layers layers = { 0 };
+    struct zt_err err;
+    int above = 0, below = 0, traces = 0;
+
+    disc_scene(&image, &depth);
+    for (int y = 0; y < H / 2; y++)
+        for (int x = 0; x < W; x++)
+            if (!in_disc(x, y))
+                memcpy(image.pixels + (size_t)y * image.stride + 3 * (size_t)x, "\x80\xb0\xe0", 3);
+    for (int i = depth.width * depth.height / 2; i < depth.width * depth.height; i++)
+        depth.z[i] = depth.z[i] > 0.5F ? 0.9F : 0.5F;
+    CHECK_INT("cuts", zt_layers_cut(&image, &depth, NULL, &layers, &err), ZT_OK);
+    CHECK_INT("three layers", layers.n, 3);
+    CHECK("at rest it is the picture", psnr_at_rest(&layers, &image) > 45);
+    for (int x = W / 2 - 40; x < W / 2 + 40 && layers.n == 3; x++) {
+        for (int d = 40; d < 70; d++) {
+            size_t up = (size_t)((H / 2 - d) * W + x), down = (size_t)((H / 2 + d) * W + x);
+            above += layers.layer[1].alpha[up] > 40;
+            below += layers.layer[1].alpha[down] < 215;
+            traces += layers.layer[0].picture.pixels[3 * up] > 160;
+            traces += layers.layer[1].picture.pixels[3 * down] > 160;
+        }
+    }
+    CHECK_INT("ground before the sky", above, 0);
+    CHECK_INT("no ground below", below, 0);
+    CHECK_INT("red left behind", traces, 0);
+    zt_layers_clear(&layers);
+    zt_depth_clear(&depth);
+    free(image.pixels);
+}
+
 static void does_not_depend_on_threads(void)
 {
     struct zt_image image;
@@ -293,6 +332,7 @@ int main(void)
     RUN(cuts_a_disc_out);
     RUN(leaves_slopes_whole);
     RUN(takes_soft_edges_apart);
+    RUN(ends_what_is_hidden);
     RUN(does_not_depend_on_threads);
     RUN(stays_sane_on_odd_sizes);
     RUN(continues_texture);
