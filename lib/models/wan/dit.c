@@ -36,7 +36,7 @@ static struct tokens count_tokens(struct zt_dit_size size)
  */
 static void settle(struct zt_dit *dit, enum ggml_type type)
 {
-    bool cpu = ggml_backend_sched_get_n_backends(zt_device_sched(dit->device)) == 1;
+    bool cpu = zt_device_is_cpu(dit->device);
 
     dit->kv_type = cpu || type == GGML_TYPE_F32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
     dit->chunk_tokens = (int)(CHUNK_BYTES / ((int64_t)sizeof(float) * dit->config.ffn));
