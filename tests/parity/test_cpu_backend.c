@@ -14,6 +14,9 @@
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define ROUNDS 40
 /* f32 sums of up to 10 000 terms; measured: at most 1e-6. */
@@ -433,6 +436,24 @@ static void stops(void)
     ggml_backend_free(backend);
 }
 
+/* Where the kernel can forbid code made at run time, the backend must not be there. */
+static void needs_code(void)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (prctl(65 /* PR_SET_MDWE */, 1, 0, 0, 0) != 0)
+            _exit(2);
+        _exit(zt_fast_new(1, true, NULL, NULL) != NULL);
+    }
+    CHECK("waited", child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2)
+        printf("this kernel cannot forbid code made at run time: not tested\n");
+    else
+        CHECK_INT("exit", WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     zt_rng_init(&rng, 6, 0);
@@ -446,6 +467,7 @@ int main(void)
     RUN(passes_nan_on);
     RUN(refuses);
     RUN(stops);
+    RUN(needs_code);
     for (int i = 0; i < 3; i++)
         ggml_backend_free(fast[i]);
     ggml_backend_free(plain);

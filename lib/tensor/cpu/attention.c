@@ -90,7 +90,7 @@ static lanes exp_lanes(lanes x)
     return choose(x < all(-87.0f), all(0), p * (lanes)power);
 }
 
-/* The largest of a row that is filled up to whole lanes; NaN is passed over, exp_row brings it in. */
+/* The largest of a row of whole lanes; NaN is passed over, exp_row brings it in. */
 static float largest(const float *row, int64_t n, float least)
 {
     lanes most = all(least);

@@ -10,6 +10,7 @@
 #include <ggml-backend-impl.h>
 #include <ggml-cpu.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* clang-format off */
 static const struct {
@@ -162,12 +163,27 @@ static struct ggml_backend_device devices[] = {
     { .iface = INTERFACE, .context = (void *)(uintptr_t)&every },
 };
 
+/* oneDNN writes its code as it runs; where that is forbidden it is slow. */
+static bool may_make_code(void)
+{
+    const size_t size = 4096;
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED)
+        return false;
+    bool may = mprotect(page, size, PROT_READ | PROT_WRITE | PROT_EXEC) == 0;
+    munmap(page, size);
+    return may;
+}
+
 ggml_backend_t zt_fast_new(int threads, bool all, zt_fast_stop_fn *stop, void *user)
 {
     static ggml_guid guid = { 'z', 't', ' ', 'f', 'a', 's', 't', ' ', 'C', 'P', 'U' };
+
+    if (!may_make_code())
+        return NULL;
     struct zt_fast *fast = zt_new(struct zt_fast);
     struct ggml_backend *backend = zt_new(struct ggml_backend);
-
     fast->pool = zt_pool_new(threads);
     fast->stop = stop;
     fast->user = user;

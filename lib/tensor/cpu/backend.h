@@ -13,8 +13,9 @@
 /*
  * all: it takes every operation that it can compute, not only those it is faster at. stop is asked
  * before each operation and during long ones, by one thread at a time; true ends the graph with
- * GGML_STATUS_ABORTED; it may be NULL. Freed with ggml_backend_free. The CPU must have what
- * device.c asks of it.
+ * GGML_STATUS_ABORTED; it may be NULL. NULL: this process may not make code while it runs
+ * (systemd's MemoryDenyWriteExecute), which oneDNN must. Freed with ggml_backend_free. The CPU must
+ * have what device.c asks of it.
  */
 typedef bool zt_fast_stop_fn(void *user);
 ggml_backend_t zt_fast_new(int threads, bool all, zt_fast_stop_fn *stop, void *user);
