@@ -4,6 +4,8 @@
  *
  *     bench_ops [THREADS [FILTER]]
  *
+ * Our backend gets all of them here; which it takes by itself, lib/tensor/cpu/README.md says.
+ *
  * The three are measured in turns, so that a busy machine slows all of them; medians of the turns.
  * With one thread, the default, it is CPU time that is measured, which other programs hardly
  * change.

@@ -411,6 +411,32 @@ static void refuses(void)
     world_free(&w);
 }
 
+/* Left to itself it takes what is large and what ggml is slow at. */
+static void takes_what_it_is_worth(void)
+{
+    static const struct {
+        enum ggml_type type;
+        int64_t k, n, m;
+        bool taken;
+    } rows[] = {
+        { GGML_TYPE_BF16, 3072, 3072, 2048, true }, { GGML_TYPE_BF16, 3072, 3072, 1, false },
+        { GGML_TYPE_Q4_K, 3072, 3072, 128, true },  { GGML_TYPE_Q8_0, 3072, 3072, 2048, false },
+        { GGML_TYPE_F16, 3072, 3072, 2048, false }, { GGML_TYPE_F16, 384, 384, 2048, true },
+        { GGML_TYPE_F32, 512, 512, 512, true },     { GGML_TYPE_F32, 32, 32, 32, false },
+    };
+    ggml_backend_t backend = zt_fast_new(1, false, NULL, NULL);
+
+    for (size_t i = 0; i < ZT_COUNT(rows); i++) {
+        struct world w = world_new();
+        struct ggml_tensor *a = ggml_new_tensor_2d(w.ctx, rows[i].type, rows[i].k, rows[i].n);
+        struct ggml_tensor *x = ggml_new_tensor_2d(w.ctx, GGML_TYPE_F32, rows[i].k, rows[i].m);
+        bool taken = ggml_backend_supports_op(backend, ggml_mul_mat(w.ctx, a, x));
+        CHECK_INT(ggml_type_name(rows[i].type), taken, rows[i].taken);
+        world_free(&w);
+    }
+    ggml_backend_free(backend);
+}
+
 static bool stop_at(void *user)
 {
     int *left = user;
@@ -466,6 +492,7 @@ int main(void)
     RUN(attends);
     RUN(passes_nan_on);
     RUN(refuses);
+    RUN(takes_what_it_is_worth);
     RUN(stops);
     RUN(needs_code);
     for (int i = 0; i < 3; i++)

@@ -20,8 +20,8 @@
 #define LEAST_K      32
 #define MOST_K       (1 << 18)
 /*
- * What is worth it, measured by bench/ops.c: with few columns of activations, unpacking costs more
- * than is won; and ggml is good at F16 unless sums are short, and at Q8_0.
+ * What is worth it, measured by bench/ops.c on AVX2: with few columns of activations, unpacking
+ * costs more than is won; and ggml is about as good at F16, unless sums are short, and at Q8_0.
  */
 static const struct {
     enum ggml_type type;
@@ -29,7 +29,7 @@ static const struct {
 } worth[] = {
     { GGML_TYPE_F32, 32, MOST_K },
     { GGML_TYPE_F16, 128, 384 },
-    { GGML_TYPE_Q8_0, 1024, MOST_K },
+    { GGML_TYPE_Q8_0, INT64_MAX, 0 },
     { GGML_TYPE_COUNT, 128, MOST_K }, /* all others */
 };
 
