@@ -13,3 +13,6 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.38)
 pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
 pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls>=3.7)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
+# oneDNN comes without a .pc file. Built with OpenMP, whose runtime it brings.
+find_path(ZT_DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)
+find_library(ZT_DNNL dnnl REQUIRED)

@@ -15,6 +15,8 @@ find_package(ggml ${ggml_version} EXACT QUIET CONFIG)
 if(ggml_FOUND)
   message(STATUS "ggml ${ggml_version}: installed")
   target_link_libraries(zt_ggml INTERFACE ggml::ggml)
+  # What backends are written against is in ggml's source only.
+  find_path(ZT_GGML_INSIDE ggml-backend-impl.h HINTS ${ZT_GGML_SOURCE}/src)
   return()
 endif()
 
@@ -49,5 +51,6 @@ if(NOT EXISTS ${ggml_build}/libs.txt)
 endif()
 file(READ ${ggml_build}/libs.txt ggml_libs)
 target_include_directories(zt_ggml SYSTEM INTERFACE ${ggml_source}/include)
+set(ZT_GGML_INSIDE ${ggml_source}/src)
 # ggml's own code is C++, which a C link line must be told.
 target_link_libraries(zt_ggml INTERFACE ${ggml_libs} stdc++ Threads::Threads ${CMAKE_DL_LIBS} m)

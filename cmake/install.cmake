@@ -17,7 +17,7 @@ set(parts)
 foreach(module base media prompt engine motion tensor models lib)
   list(APPEND parts $<TARGET_OBJECTS:zt_${module}>)
 endforeach()
-set(needs PkgConfig::JANSSON PkgConfig::CRYPTO PkgConfig::AV PkgConfig::WEBP PkgConfig::LCMS
+set(needs PkgConfig::JANSSON ${ZT_DNNL} gomp PkgConfig::CRYPTO PkgConfig::AV PkgConfig::WEBP PkgConfig::LCMS
     PkgConfig::UTF8PROC zt_ggml Threads::Threads m)
 add_library(zoetrope_static STATIC ${parts})
 add_library(zoetrope_shared SHARED ${parts})

@@ -192,7 +192,10 @@ struct zt_progress {
 /* A frame is ready; its memory lives until the call returns. Non-zero stops the generation. */
 typedef int zt_frame_fn(void *user, const struct zt_frame *frame, int index);
 
-/* Called a few times a second at most. Non-zero stops the generation. May be NULL. */
+/*
+ * Called on the thread of zt_generate, a few times a second at most. Non-zero stops the generation.
+ * May be NULL.
+ */
 typedef int zt_progress_fn(void *user, const struct zt_progress *progress);
 
 struct zt_sink {

@@ -6,12 +6,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "tensor/cpu/backend.h"
 #include "tensor/graph.h"
 
 #include <ggml-cpu.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -19,6 +21,7 @@
 
 struct zt_device {
     ggml_backend_t main; /* the CPU itself where it was asked for */
+    ggml_backend_t fast; /* before the CPU's own; NULL: without it */
     ggml_backend_t cpu;
     ggml_backend_sched_t sched;
     ggml_backend_sched_t ruler; /* measures graphs; a scheduler that has measured can't run */
@@ -131,11 +134,38 @@ static bool should_stop(void *user)
 
 static enum zt_code new_sched(struct zt_device *d, ggml_backend_sched_t *ret, struct zt_err *err)
 {
-    ggml_backend_t backends[] = { d->main, d->cpu };
-    int n = d->main == d->cpu ? 1 : 2;
+    ggml_backend_t backends[3];
+    int n = 0;
+
+    if (d->main != d->cpu)
+        backends[n++] = d->main;
+    if (d->fast != NULL)
+        backends[n++] = d->fast;
+    backends[n++] = d->cpu;
 
     *ret = ggml_backend_sched_new(backends, NULL, n, ZT_GRAPH_NODES_MAX, false, d->offload);
     return *ret != NULL ? ZT_OK : zt_fail(err, ZT_E_NOMEM, "no memory for a scheduler");
+}
+
+/*
+ * ZOETROPE_CPU in the environment, for tests and measurements: "ggml" leaves our backend out,
+ * "fast" gives it all it can compute instead of what it is worth for. With offload it is left out
+ * too: what stands for weights in RAM must be the last backend, for the device to take them over.
+ */
+static enum zt_code start_fast(struct zt_device *d, struct zt_err *err)
+{
+    const char *asked = getenv("ZOETROPE_CPU");
+    bool all = asked != NULL && strcmp(asked, "fast") == 0;
+
+    if (asked != NULL && !all && strcmp(asked, "ggml") != 0)
+        return zt_fail(err, ZT_E_INVALID, "ZOETROPE_CPU must be ggml or fast, not %s", asked);
+#ifdef ZT_CPU_FAST
+    if (!d->offload && (asked == NULL || all))
+        d->fast = zt_fast_new(d->threads, all, should_stop, d);
+#else
+    (void)d;
+#endif
+    return ZT_OK;
 }
 
 static enum zt_code start(struct zt_device *d, ggml_backend_dev_t dev, struct zt_err *err)
@@ -145,6 +175,7 @@ static enum zt_code start(struct zt_device *d, ggml_backend_dev_t dev, struct zt
         return zt_fail(err, ZT_E_NOMEM, "the CPU device could not be started");
     ggml_backend_cpu_set_n_threads(d->cpu, d->threads);
     ggml_backend_cpu_set_abort_callback(d->cpu, should_stop, d);
+    ZT_TRY(start_fast(d, err));
     d->main = is_cpu(dev) ? d->cpu : ggml_backend_dev_init(dev, NULL);
     if (d->main == NULL)
         return zt_fail(err, ZT_E_IO, "the device %s could not be started", d->name);
@@ -182,6 +213,8 @@ void zt_device_close(struct zt_device *device)
     ggml_backend_sched_free(device->ruler);
     if (device->main != NULL && device->main != device->cpu)
         ggml_backend_free(device->main);
+    if (device->fast != NULL)
+        ggml_backend_free(device->fast);
     if (device->cpu != NULL)
         ggml_backend_free(device->cpu);
     free(device);
@@ -190,6 +223,11 @@ void zt_device_close(struct zt_device *device)
 const char *zt_device_name(const struct zt_device *device)
 {
     return device->name;
+}
+
+bool zt_device_is_cpu(const struct zt_device *device)
+{
+    return device->main == device->cpu;
 }
 
 int zt_device_threads(const struct zt_device *device)

@@ -40,6 +40,7 @@ void zt_device_close(struct zt_device *device); /* NULL is fine */
 ZT_AUTO(struct zt_device, device, zt_device_close)
 
 const char *zt_device_name(const struct zt_device *device);
+bool zt_device_is_cpu(const struct zt_device *device); /* the CPU alone */
 int zt_device_threads(const struct zt_device *device);
 
 /* Where weights belong: the device's memory, or the host's with offload or on the CPU. */

@@ -88,6 +88,19 @@ void zt_graph_output(struct zt_graph *graph, struct ggml_tensor *tensor, void *d
     graph->outputs[graph->n_outputs++].dst = dst;
 }
 
+/* Backends of one kind of memory share it, and each says all of it. */
+static bool shares_memory(ggml_backend_sched_t sched, int index)
+{
+    ggml_backend_buffer_type_t own =
+        ggml_backend_sched_get_buffer_type(sched, ggml_backend_sched_get_backend(sched, index));
+
+    for (int i = 0; i < index; i++)
+        if (own ==
+            ggml_backend_sched_get_buffer_type(sched, ggml_backend_sched_get_backend(sched, i)))
+            return true;
+    return false;
+}
+
 size_t zt_graph_bytes(struct zt_graph *graph)
 {
     ggml_backend_sched_t ruler = zt_device_ruler(graph->device);
@@ -99,8 +112,8 @@ size_t zt_graph_bytes(struct zt_graph *graph)
     ggml_backend_sched_reset(ruler);
     ggml_backend_sched_reserve_size(ruler, graph->cgraph, sizes);
     ggml_backend_sched_reset(ruler);
-    for (size_t i = 0; i < ZT_COUNT(sizes); i++)
-        sum += sizes[i];
+    for (int i = 0; i < ggml_backend_sched_get_n_backends(ruler); i++)
+        sum += shares_memory(ruler, i) ? 0 : sizes[i];
     return sum;
 }
 

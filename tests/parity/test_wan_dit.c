@@ -412,7 +412,8 @@ static void takes_a_full_prompt(void)
     CHECK("full", ok(zt_dit_prompt_new(m.dit, all, 512, &full, &err)));
     CHECK("short", ok(zt_dit_forward(m.dit, m.prompt, size, x, cases[0].t, a, &err)));
     CHECK("full", ok(zt_dit_forward(m.dit, full, size, x, cases[0].t, b, &err)));
-    CHECK("zero rows are what follows a prompt", memcmp(a, b, sizeof(a)) == 0);
+    /* Products of other shapes may sum in another order. */
+    CHECK_BELOW("zero rows are what follows a prompt", relative(a, b, VALUES), 1e-6);
     zt_dit_prompt_free(full);
     free(all);
     free(text);

@@ -36,7 +36,7 @@ static struct tokens count_tokens(struct zt_dit_size size)
  */
 static enum ggml_type kv_type(struct zt_device *device, enum ggml_type type)
 {
-    bool cpu = ggml_backend_sched_get_n_backends(zt_device_sched(device)) == 1;
+    bool cpu = zt_device_is_cpu(device);
 
     return cpu || type == GGML_TYPE_F32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
 }

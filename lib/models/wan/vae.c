@@ -322,9 +322,9 @@ void zt_vae_settle(struct zt_vae *vae, enum ggml_type type)
     struct ggml_context *ctx = ggml_init(params);
 
     vae->cache_type = type == GGML_TYPE_F16 ? GGML_TYPE_F16 : GGML_TYPE_F32;
-    vae->strided =
-        ggml_backend_dev_type(ggml_backend_get_device(main)) == GGML_BACKEND_DEVICE_TYPE_CPU;
-    vae->conv_3d = ctx != NULL && ggml_backend_supports_op(main, probe(ctx, type));
+    vae->strided = zt_device_is_cpu(vae->device);
+    vae->conv_3d =
+        vae->strided || (ctx != NULL && ggml_backend_supports_op(main, probe(ctx, type)));
     ggml_free(ctx);
 }
 

@@ -1,0 +1,15 @@
+# The fast CPU backend of lib/tensor/cpu: needs the header that ggml's backends are written against.
+if(NOT ZT_GGML_INSIDE)
+  message(STATUS "no fast CPU backend: this ggml came without its source, see ZT_GGML_SOURCE")
+  get_target_property(sources zt_tensor SOURCES)
+  list(FILTER sources EXCLUDE REGEX "/lib/tensor/cpu/")
+  set_property(TARGET zt_tensor PROPERTY SOURCES ${sources})
+  return()
+endif()
+target_compile_definitions(zt_tensor PUBLIC ZT_CPU_FAST)
+target_include_directories(zt_tensor SYSTEM PRIVATE ${ZT_GGML_INSIDE} ${ZT_DNNL_INCLUDE})
+target_link_libraries(zt_tensor PUBLIC ${ZT_DNNL} gomp)
+# device.c opens no device on an x86-64 CPU without these.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set_property(SOURCE lib/tensor/cpu/attention.c APPEND PROPERTY COMPILE_OPTIONS -mavx2 -mfma -mf16c)
+endif()

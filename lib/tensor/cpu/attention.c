@@ -1,0 +1,266 @@
+/*
+ * attention.c - GGML_OP_FLASH_ATTN_EXT without a mask: softmax(scale * q k') v by tiles of queries
+ * and keys, so that the matrix of scores is never in memory. Dao et al., "FlashAttention" (2022),
+ * and Milakov & Gimelshein, "Online normalizer calculation for softmax" (2018). All sums are in
+ * f32.
+ *
+ * Keys are taken in order, by one thread for a tile of queries: results do not depend on the number
+ * of threads. A NaN among a query's scores makes its whole result NaN.
+ */
+#include "tensor/cpu/inside.h"
+
+#include <math.h>
+#include <string.h>
+
+#define QUERIES     256 /* of a task */
+#define KEYS        256 /* at a time */
+#define LANES       8
+#define LEAST_ROWS  32
+#define MOST_HEAD   512
+#define KEY_STEP(n) (((n) + LANES - 1) / LANES * LANES) /* rows of scores start aligned */
+
+/* gcc and clang make of these what the machine has. */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef int32_t bits __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+
+struct attention {
+    const struct ggml_tensor *q, *k, *v;
+    struct ggml_tensor *y; /* [head of v, heads, queries, batch] */
+    float scale;
+    int64_t head, head_v, queries, keys, tiles;
+};
+
+static bool takes_kv(const struct ggml_tensor *t)
+{
+    return (t->type == GGML_TYPE_F16 && t->nb[0] == sizeof(ggml_fp16_t)) || zt_fast_rows_f32(t);
+}
+
+bool zt_fast_can_attention(const struct ggml_tensor *op)
+{
+    const struct ggml_tensor *q = op->src[0], *k = op->src[1], *v = op->src[2];
+    float bias, cap;
+
+    memcpy(&bias, &op->op_params[1], sizeof(bias));
+    memcpy(&cap, &op->op_params[2], sizeof(cap));
+    if (op->src[3] != NULL || op->src[4] != NULL || bias != 0 || cap != 0)
+        return false;
+    return zt_fast_rows_f32(q) && takes_kv(k) && takes_kv(v) && ggml_is_contiguous(op) &&
+           k->ne[1] == v->ne[1] && k->ne[2] == v->ne[2] && q->ne[2] % k->ne[2] == 0 &&
+           k->ne[3] == q->ne[3] && v->ne[3] == q->ne[3] && q->ne[0] <= MOST_HEAD &&
+           v->ne[0] <= MOST_HEAD;
+}
+
+bool zt_fast_worth_attention(const struct ggml_tensor *op)
+{
+    const struct ggml_tensor *q = op->src[0], *k = op->src[1];
+
+    return q->ne[1] >= LEAST_ROWS && k->ne[1] >= LEAST_ROWS &&
+           ggml_nelements(q) * k->ne[1] >= ZT_FAST_LEAST_WORK;
+}
+
+static lanes all(float x)
+{
+    return (lanes){ x, x, x, x, x, x, x, x };
+}
+
+static lanes choose(bits which, lanes yes, lanes no)
+{
+    return (lanes)((which & (bits)yes) | (~which & (bits)no));
+}
+
+/*
+ * e^x for x <= 0, NaN for NaN; relative error below 2e-7, 0 where e^x would be subnormal. x = n ln
+ * 2 + r with |r| <= ln 2 / 2, n from adding 1.5 * 2^23; then Taylor's series of e^r.
+ */
+static lanes exp_lanes(lanes x)
+{
+    const lanes round = all(12582912.0f);
+    lanes shifted = x * all(1.44269504f) + round, n = shifted - round;
+    lanes r = x - n * all(0.693359375f) + n * all(2.12194440e-4f); /* ln 2 in two parts */
+    lanes p = all(1.0f / 5040);
+
+    p = p * r + all(1.0f / 720);
+    p = p * r + all(1.0f / 120);
+    p = p * r + all(1.0f / 24);
+    p = p * r + all(1.0f / 6);
+    p = p * r + all(0.5f);
+    p = p * r + all(1.0f);
+    p = p * r + all(1.0f);
+    bits power = ((bits)shifted << 23) + (bits)all(1.0f); /* 2^n; the shift drops what is above n */
+    return choose(x < all(-87.0f), all(0), p * (lanes)power);
+}
+
+/* The largest of a row of whole lanes; NaN is passed over, exp_row brings it in. */
+static float largest(const float *row, int64_t n, float least)
+{
+    lanes most = all(least);
+    float parts[LANES];
+
+    for (int64_t i = 0; i < n; i += LANES) {
+        lanes x = *(const lanes *)(const void *)(row + i);
+        most = choose(x > most, x, most);
+    }
+    memcpy(parts, &most, sizeof(parts));
+    for (int i = 0; i < LANES; i++)
+        least = parts[i] > least ? parts[i] : least;
+    return least;
+}
+
+/* row = exp(row - most); returns the sum. */
+static float exp_row(float *row, int64_t n, float most)
+{
+    lanes sum = all(0);
+    float parts[LANES], total = 0;
+
+    for (int64_t i = 0; i < n; i += LANES) {
+        lanes *at = (lanes *)(void *)(row + i);
+        *at = exp_lanes(*at - all(most));
+        sum += *at;
+    }
+    memcpy(parts, &sum, sizeof(parts));
+    for (int i = 0; i < LANES; i++)
+        total += parts[i];
+    return total;
+}
+
+/* A task's scratch. */
+struct tile {
+    int64_t n; /* queries */
+    float *scores, *k, *v, *out, *most, *sum;
+};
+
+static size_t scratch_floats(const struct attention *a)
+{
+    return (size_t)(QUERIES * KEYS + KEYS * (a->head + a->head_v) + QUERIES * (a->head_v + 2));
+}
+
+static struct tile lay_out(const struct attention *a, int64_t n, float *scratch)
+{
+    struct tile t = { .n = n, .scores = scratch };
+
+    t.k = t.scores + QUERIES * KEYS;
+    t.v = t.k + KEYS * a->head;
+    t.out = t.v + KEYS * a->head_v;
+    t.most = t.out + QUERIES * a->head_v;
+    t.sum = t.most + QUERIES;
+    for (int64_t i = 0; i < n; i++) {
+        t.most[i] = -INFINITY;
+        t.sum[i] = 0;
+    }
+    return t;
+}
+
+/* Rows first ... first + n of a head, as floats: where they lie, or unpacked to `room`. */
+static const float *rows(const struct ggml_tensor *t, const char *head, int64_t first, int64_t n,
+                         float *room, int64_t *ret_step)
+{
+    const char *from = head + (size_t)first * t->nb[1];
+
+    *ret_step = t->type == GGML_TYPE_F32 ? (int64_t)(t->nb[1] / sizeof(float)) : t->ne[0];
+    if (t->type == GGML_TYPE_F32)
+        return (const float *)(const void *)from;
+    for (int64_t i = 0; i < n; i++)
+        zt_fast_unpack(t->type, from + (size_t)i * t->nb[1], room + i * t->ne[0], t->ne[0]);
+    return room;
+}
+
+/* Scores to weights, relative to the largest so far; what was summed before is scaled to it. */
+static void soften(const struct attention *a, struct tile *t, int64_t n)
+{
+    int64_t step = KEY_STEP(n);
+
+    for (int64_t i = 0; i < t->n; i++) {
+        float *row = t->scores + i * step, was = t->most[i];
+        for (int64_t j = n; j < step; j++)
+            row[j] = -INFINITY;
+        t->most[i] = largest(row, step, was);
+        float keep = was == t->most[i] ? 1 : expf(was - t->most[i]);
+        t->sum[i] = t->sum[i] * keep + exp_row(row, step, t->most[i]);
+        if (keep != 1 && was != -INFINITY)
+            for (int64_t j = 0; j < a->head_v; j++)
+                t->out[i * a->head_v + j] *= keep;
+    }
+}
+
+static const char *head_of(const struct ggml_tensor *t, int64_t head, int64_t batch)
+{
+    return (const char *)t->data + (size_t)head * t->nb[2] + (size_t)batch * t->nb[3];
+}
+
+static bool add_keys(const struct attention *a, struct tile *t, const float *q, const char *k,
+                     const char *v, int64_t first)
+{
+    int64_t n = zt_fast_least(a->keys - first, KEYS), k_step, v_step;
+    const float *keys = rows(a->k, k, first, n, t->k, &k_step);
+    struct zt_fast_gemm g = {
+        .m = t->n,
+        .n = n,
+        .k = a->head,
+        .a = q,
+        .lda = (int64_t)(a->q->nb[1] / sizeof(float)),
+        .b = keys,
+        .ldb = k_step,
+        .b_by_column = true,
+        .c = t->scores,
+        .ldc = KEY_STEP(n),
+        .alpha = a->scale,
+    };
+
+    if (!zt_fast_gemm(&g))
+        return false;
+    soften(a, t, n);
+    g = (struct zt_fast_gemm){
+        .m = t->n,
+        .n = a->head_v,
+        .k = n,
+        .a = t->scores,
+        .lda = KEY_STEP(n),
+        .b = rows(a->v, v, first, n, t->v, &v_step),
+        .c = t->out,
+        .ldc = a->head_v,
+        .alpha = 1,
+        .add = first > 0,
+    };
+    g.ldb = v_step;
+    return zt_fast_gemm(&g);
+}
+
+static bool attend(const void *user, int64_t task, float *scratch)
+{
+    const struct attention *a = user;
+    int64_t first = task % a->tiles * QUERIES, heads = a->q->ne[2];
+    int64_t head = task / a->tiles % heads, batch = task / a->tiles / heads;
+    int64_t kv_head = head / (heads / a->k->ne[2]);
+    struct tile t = lay_out(a, zt_fast_least(a->queries - first, QUERIES), scratch);
+    const float *q =
+        (const float *)(const void *)(head_of(a->q, head, batch) + (size_t)first * a->q->nb[1]);
+
+    for (int64_t at = 0; at < a->keys; at += KEYS)
+        if (!add_keys(a, &t, q, head_of(a->k, kv_head, batch), head_of(a->v, kv_head, batch), at))
+            return false;
+    for (int64_t i = 0; i < t.n; i++) {
+        float *y =
+            (float *)a->y->data + ((batch * a->queries + first + i) * heads + head) * a->head_v;
+        for (int64_t j = 0; j < a->head_v; j++)
+            y[j] = t.out[i * a->head_v + j] / t.sum[i];
+    }
+    return true;
+}
+
+bool zt_fast_attention(struct zt_fast *fast, struct ggml_tensor *op)
+{
+    struct attention a = {
+        .q = op->src[0],
+        .k = op->src[1],
+        .v = op->src[2],
+        .y = op,
+        .head = op->src[0]->ne[0],
+        .head_v = op->src[2]->ne[0],
+        .queries = op->src[0]->ne[1],
+        .keys = op->src[1]->ne[1],
+        .tiles = zt_fast_parts(op->src[0]->ne[1], QUERIES),
+    };
+
+    memcpy(&a.scale, op->op_params, sizeof(a.scale));
+    return zt_fast_for(fast, a.tiles * a.q->ne[2] * a.q->ne[3], scratch_floats(&a), attend, &a);
+}

@@ -1,0 +1,23 @@
+/*
+ * backend.h - a ggml backend for the heavy operations of our graphs on the CPU: products with
+ * weights, convolutions, attention, through oneDNN's f32 product. It works on host memory, the same
+ * buffers that ggml's CPU backend has, and leaves everything else to that one. README.md says what
+ * it takes over and what the numbers are worth.
+ */
+#ifndef ZT_TENSOR_CPU_BACKEND_H
+#define ZT_TENSOR_CPU_BACKEND_H
+
+#include <ggml-backend.h>
+#include <stdbool.h>
+
+/*
+ * all: it takes every operation that it can compute, not only those it is faster at. stop is asked
+ * before each operation and during long ones, by one thread at a time; true ends the graph with
+ * GGML_STATUS_ABORTED; it may be NULL. NULL: this process may not make code while it runs
+ * (systemd's MemoryDenyWriteExecute), which oneDNN must. Freed with ggml_backend_free. The CPU must
+ * have what device.c asks of it.
+ */
+typedef bool zt_fast_stop_fn(void *user);
+ggml_backend_t zt_fast_new(int threads, bool all, zt_fast_stop_fn *stop, void *user);
+
+#endif
