@@ -50,6 +50,7 @@ static int run(struct zt_args *args)
 
     zt_doctor_settings(&f);
     zt_doctor_data(&f);
+    zt_doctor_engine(&f);
     zt_doctor_media(&f);
     zt_doctor_threads(&f);
     zt_doctor_network(&f);

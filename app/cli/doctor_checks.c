@@ -58,6 +58,31 @@ void zt_doctor_settings(struct zt_findings *f)
                  c->workers, c->listen);
 }
 
+/* ---- engine -------------------------------------------------------------------------------- */
+
+/* Opens it as a worker would: a model is found and checked then, a device started. */
+void zt_doctor_engine(struct zt_findings *f)
+{
+    const struct zt_config *c = f->config;
+    const struct zt_engine_options options = { .model_path = *c->model ? c->model : NULL,
+                                               .threads = (int)c->threads,
+                                               .device = c->device,
+                                               .offload = c->offload };
+    struct zt_engine *engine = NULL;
+    struct zt_err err = { 0 };
+
+    if (!is_engine(c->engine))
+        return; /* told with the settings */
+    if (zt_engine_open(c->engine, &options, &engine, &err) == ZT_OK)
+        zt_found(f, ZT_FINE, "engine", "", "%s opens%s%s", c->engine, *c->model ? ", model " : "",
+                 c->model);
+    else
+        zt_found(f, ZT_WRONG, "engine",
+                 "see docs/MODELS.md; zoetrope models verify and zoetrope devices say more", "%s",
+                 err.msg);
+    zt_engine_close(engine);
+}
+
 /* ---- codecs and sandbox -------------------------------------------------------------------- */
 
 static enum zt_code encode(const struct zt_config *c, const struct zt_frame *frame,

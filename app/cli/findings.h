@@ -21,6 +21,7 @@ void zt_found(struct zt_findings *f, enum zt_finding how, const char *check, con
 
 /* The checks, in doctor_checks.c (this machine) and doctor_data.c (the data folder). */
 void zt_doctor_settings(struct zt_findings *f);
+void zt_doctor_engine(struct zt_findings *f);
 void zt_doctor_media(struct zt_findings *f);
 void zt_doctor_threads(struct zt_findings *f);
 void zt_doctor_network(struct zt_findings *f);

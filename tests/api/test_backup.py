@@ -34,6 +34,8 @@ def ask(path, sql):
         connection.close()
 
 
+WAN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fixtures/wan")
+
 class Folders(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="zt-backup-")
@@ -254,7 +256,7 @@ class Doctor(Folders):
     def test_a_good_machine(self):
         self.assertEqual(run("keys", "create", "a", "--data=" + self.at("d")).returncode, 0)
         found = self.look("--data=" + self.at("d"))
-        for check in ("settings", "folder", "write", "disk", "database", "tasks", "callbacks", "encoder", "sandbox", "clock"):
+        for check in ("settings", "engine", "folder", "write", "disk", "database", "tasks", "callbacks", "encoder", "sandbox", "clock"):
             with self.subTest(check):
                 self.assertIn(found[check]["result"], ("ok", "warn") if check in ("write", "disk") else ("ok",), found[check])
         self.assertEqual(os.listdir(self.at("d")), [n for n in os.listdir(self.at("d")) if "doctor" not in n])
@@ -268,6 +270,10 @@ class Doctor(Folders):
         os.chmod(self.at("d"), 0o755)
         rows = [([], None, "folder", "warn", "open to other users"),
                 (["--engine=magic"], None, "settings", "fail", "no engine magic"),
+                (["--engine=wan"], None, "engine", "fail", "needs a model"),
+                (["--engine=wan", "--model=/none"], None, "engine", "fail", "no folder /none"),
+                (["--engine=wan", f"--model={WAN}"], None, "engine", "ok", "wan opens"),
+                (["--engine=wan", f"--model={WAN}", "--device=abacus"], None, "engine", "fail", "no device abacus"),
                 (["--listen=0.0.0.0:0"], None, "settings", "fail", "without TLS"),
                 (["--listen=[::]:0", "--allow-plain-http"], None, "settings", "warn", "without TLS"),
                 (["--allow-net=10.0.0.0/99"], None, "outbound", "fail", "10.0.0.0/99"),

@@ -157,7 +157,7 @@ static enum zt_code with_vae(struct hand_on *h, struct zt_err *err)
 
     ZT_TRY(zt_wan_need_vae(wan, err));
     enum zt_code rc = climb_down(h, wan->vae, wan->device, err);
-    if (rc == ZT_E_NOMEM && !zt_device_maps(wan->device))
+    if (rc == ZT_E_NOMEM && !zt_device_is_cpu(wan->device))
         rc = on_the_cpu(h, err);
     return rc;
 }

@@ -18,14 +18,14 @@ static size_t file_bytes(const struct zt_weights *weights)
     return sum;
 }
 
-/* The type of the largest matrix: it decides how products round their inputs. */
+/* The type of the largest tensor: it decides how products round their inputs. */
 static enum ggml_type main_type(const struct zt_weights *weights)
 {
     const struct zt_weight *largest = NULL;
 
     for (size_t i = 0; i < zt_weights_count(weights); i++) {
         const struct zt_weight *w = zt_weights_at(weights, i);
-        if (w->n_dims == 2 && (largest == NULL || w->elements > largest->elements))
+        if (largest == NULL || w->elements > largest->elements)
             largest = w;
     }
     return largest != NULL && largest->type < GGML_TYPE_COUNT ? largest->type : GGML_TYPE_F16;
@@ -60,10 +60,12 @@ static enum zt_code decode_bytes(struct zt_wan *wan, struct zt_dit_size size, si
 
     for (int i = 0; zt_vae_rung(i, vae_size, &tile); i++) {
     }
-    ZT_TRY(zt_vae_describe(&wan->vae_config, ZT_VAE_BOTH, GGML_TYPE_F16, wan->device, &vae, err));
+    enum ggml_type type =
+        main_type(wan->vae_weights) == GGML_TYPE_F32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
+    ZT_TRY(zt_vae_describe(&wan->vae_config, ZT_VAE_BOTH, type, wan->device, &vae, err));
     enum zt_code rc = zt_vae_decode_bytes(vae, vae_size, &tile, &bytes, err);
     zt_vae_close(vae);
-    *ret = rc == ZT_OK ? zt_vae_bytes_sum(&bytes) + file_bytes(wan->vae_weights) : 0;
+    *ret = rc == ZT_OK ? zt_vae_bytes_sum(&bytes) : 0;
     return rc;
 }
 
