@@ -15,6 +15,7 @@ from harness import Host, Server, png
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OLD = os.path.join(os.path.dirname(HERE), "fixtures", "store")
+WAN = os.path.join(os.path.dirname(HERE), "fixtures", "wan")
 
 
 def run(*args, env=None):
@@ -33,8 +34,6 @@ def ask(path, sql):
     finally:
         connection.close()
 
-
-WAN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fixtures/wan")
 
 class Folders(unittest.TestCase):
     def setUp(self):
