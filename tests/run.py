@@ -46,7 +46,7 @@ STAGES = [
      [[PY, "tests/faults/run.py", "--program", ASAN]]),
     ("threads", 2, False, "the concurrent parts, clang with TSan",
      [["tools/build", "tsan"],
-      ctest("tsan", "-R", "unit.(json|store|view|batch|blob|http|client|deliver|rate|warp)$"),
+      ctest("tsan", "-R", "unit.(json|store|view|batch|blob|http|client|deliver|rate|warp|ahead)$"),
       [PY, "tests/crash/run.py", "--program", TSAN, "--smoke"]]),
     ("arm", 2, True, "the NEON path against the scalar one, on an emulated AArch64", [["tests/arm"]]),
     ("fuzz", 2, False, f"every fuzz target for {FUZZ_SECONDS} s, clang with ASan and UBSan",
