@@ -29,9 +29,9 @@ struct zt_config {
     const char *model;  /* folder of weights; "" for an engine without any */
     const char *device; /* what computes it, by name; "auto" */
     bool offload;       /* weights stay in RAM */
-    int64_t workers;   /* worker processes to supervise */
-    int64_t threads;   /* of an engine and an encoder; 0: one a core */
-    int64_t niceness;  /* of worker processes, 0 ... 19 */
+    int64_t workers;    /* worker processes to supervise */
+    int64_t threads;    /* of an engine and an encoder; 0: one a core */
+    int64_t niceness;   /* of worker processes, 0 ... 19 */
     int64_t lease_us, renew_us, drain_us, stall_us;
     const char *allow_net; /* CIDRs, separated by commas */
     const char *ca_file;   /* "" : the system's */

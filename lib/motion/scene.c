@@ -259,6 +259,12 @@ void zt_scene_close(struct zt_scene *scene)
     free(scene);
 }
 
+static bool is_same(const struct zt_pose *a, const struct zt_pose *b)
+{
+    return a->zoom == b->zoom && a->x == b->x && a->y == b->y && a->roll == b->roll &&
+           a->tx == b->tx && a->ty == b->ty && a->tz == b->tz;
+}
+
 /*
  * The layers from a pose. A camera that stands still sees the same again and again where nothing
  * flows: from the third time on it is copied.
@@ -266,7 +272,7 @@ void zt_scene_close(struct zt_scene *scene)
 static void draw_layers(struct zt_scene *scene, const struct zt_pose *pose,
                         struct zt_frame_buf *dst)
 {
-    bool same = scene->fluid == NULL && memcmp(&scene->pose, pose, sizeof(*pose)) == 0;
+    bool same = scene->fluid == NULL && is_same(&scene->pose, pose);
     struct zt_pool *pool = scene->stack.pool;
 
     scene->pose = *pose;
