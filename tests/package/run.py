@@ -133,7 +133,8 @@ def the_library_can_be_used(root, work):
             # .pc files of others name libraries for linking all of them statically; ours is enough
             names = run([*pc, "--print-requires-private", "zoetrope"], env=env).stdout.split()
             flags = [f for f in flags if f.startswith("-I")] + link
-            flags += run(["pkg-config", "--libs", *names]).stdout.split() + ["-lstdc++", "-ldl", "-pthread", "-lm"]
+            flags += run(["pkg-config", "--libs", *names]).stdout.split()
+            flags += ["-lgomp", "-lstdc++", "-ldl", "-pthread", "-lm"]
         built = run(["gcc", "-std=c17", "-Wall", "-Werror", source, "-o", f"{work}/user", *flags])
         if check(f"a program builds against it ({how})", built.returncode == 0, built.stderr):
             done = run([f"{work}/user"], env={**os.environ, "LD_LIBRARY_PATH": libdir})
