@@ -126,7 +126,6 @@ int main(int argc, char **argv)
 {
     struct zt_arena arena = { 0 };
     struct zt_param *params;
-    struct ggml_tensor *embedding;
 
     if (argc < 2 || argc > 3 || argv[1][0] == '-') {
         fprintf(stderr, "bench_full_size FOLDER [TYPE]\n");
@@ -144,13 +143,7 @@ int main(int argc, char **argv)
     n = zt_vae_params(&vae_config, ZT_VAE_BOTH, &arena, &params);
     write_model(argv[1], "vae.gguf", "wan-vae", params, n, GGML_TYPE_F16);
     n = zt_umt5_params(&text_config, &arena, &params);
-    struct zt_param *text = zt_arena_alloc(&arena, (n + 1) * sizeof(*text));
-    memcpy(text, params, n * sizeof(*text));
-    text[n] = (struct zt_param){ .name = "token_embedding.weight",
-                                 .kind = ZT_PARAM_MATRIX,
-                                 .ne = { text_config.dim, text_config.vocab, 1, 1 },
-                                 .slot = &embedding };
-    write_model(argv[1], "text.gguf", "t5encoder", text, n + 1, type);
+    write_model(argv[1], "text.gguf", "t5encoder", params, n, type);
     zt_arena_clear(&arena);
     free(pool);
     return 0;
