@@ -134,7 +134,8 @@ def the_library_can_be_used(root, work):
             names = run([*pc, "--print-requires-private", "zoetrope"], env=env).stdout.split()
             flags = [f for f in flags if f.startswith("-I")] + link
             flags += run(["pkg-config", "--libs", *names]).stdout.split()
-            flags += ["-lgomp", "-lstdc++", "-ldl", "-pthread", "-lm"]
+            with open(f"{libdir}/pkgconfig/zoetrope.pc", encoding="utf-8") as f:
+                flags += re.search(r"(?m)^Libs\.private: (.*)$", f.read())[1].split()
         built = run(["gcc", "-std=c17", "-Wall", "-Werror", source, "-o", f"{work}/user", *flags])
         if check(f"a program builds against it ({how})", built.returncode == 0, built.stderr):
             done = run([f"{work}/user"], env={**os.environ, "LD_LIBRARY_PATH": libdir})
