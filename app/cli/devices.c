@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/json.h"
 
 #define GIB (1024.0 * 1024 * 1024)
 
@@ -20,27 +21,16 @@ static void put_memory(const struct zt_device_info *device)
                (double)device->total_bytes / GIB);
 }
 
-/* The names are drivers': they may hold anything. */
-static void put_json_text(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
-        if (*c < ' ' || *c == '"' || *c == '\\')
-            printf("\\u%04x", *c);
-        else
-            putchar(*c);
-}
-
 static void put_json(void)
 {
     struct zt_device_info device;
 
     printf("[");
     for (int i = 0; zt_device_info(i, &device); i++) {
-        printf("%s\n  {\"name\": \"", i > 0 ? "," : "");
-        put_json_text(device.name);
-        printf("\", \"description\": \"");
-        put_json_text(device.description);
-        printf("\", \"freeBytes\": %" PRIu64 ", \"totalBytes\": %" PRIu64 "}", device.free_bytes,
+        printf("%s\n  {\"name\":", i > 0 ? "," : "");
+        zt_json_put(device.name);
+        zt_json_put_text("description", device.description);
+        printf(",\"freeBytes\":%" PRIu64 ",\"totalBytes\":%" PRIu64 "}", device.free_bytes,
                device.total_bytes);
     }
     printf("\n]\n");

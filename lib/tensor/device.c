@@ -63,6 +63,18 @@ static bool is_cpu(ggml_backend_dev_t dev)
     return ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_CPU;
 }
 
+/* MemAvailable of /proc/meminfo: what can be had without swapping. */
+static size_t available_bytes(void)
+{
+    char line[128];
+    zt_auto_file FILE *f = fopen("/proc/meminfo", "re");
+
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+        if (strncmp(line, "MemAvailable:", 13) == 0)
+            return (size_t)strtoull(line + 13, NULL, 10) * 1024;
+    return 0;
+}
+
 bool zt_device_at(int index, struct zt_device_row *ret)
 {
     start_ggml();
@@ -75,6 +87,8 @@ bool zt_device_at(int index, struct zt_device_row *ret)
         .is_cpu = is_cpu(dev),
     };
     ggml_backend_dev_memory(dev, &ret->free_bytes, &ret->total_bytes);
+    if (ret->is_cpu)
+        ret->free_bytes = available_bytes(); /* ggml says that all of it is free */
     return true;
 }
 
@@ -260,18 +274,6 @@ void zt_device_set_exact(struct zt_device *device, bool exact)
 bool zt_device_exact(const struct zt_device *device)
 {
     return device->exact;
-}
-
-/* MemAvailable of /proc/meminfo: what can be had without swapping. */
-static size_t available_bytes(void)
-{
-    char line[128];
-    zt_auto_file FILE *f = fopen("/proc/meminfo", "re");
-
-    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-        if (strncmp(line, "MemAvailable:", 13) == 0)
-            return (size_t)strtoull(line + 13, NULL, 10) * 1024;
-    return 0;
 }
 
 size_t zt_device_free_bytes(const struct zt_device *device)

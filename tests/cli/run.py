@@ -50,7 +50,7 @@ CASES = [
     ("health of no address", ["health", "--url=here"], 3, [], [r"here"]),
     ("version", ["version"], 0, [r"^zoetrope \d+\.\d+\.\d+$", r"engines:\n  motion ", r"libsqlite3"], []),
     ("devices", ["devices"], 0, [r"^CPU +\S.*\d+\.\d of \d+\.\d GiB free\n"], []),
-    ("devices for programs", ["devices", "--json"], 0, [r'^\[\n  \{"name": "CPU", .*"totalBytes": \d+\}'], []),
+    ("devices for programs", ["devices", "--json"], 0, [r'^\[\n  \{"name":"CPU",.*"totalBytes":\d+\}'], []),
     ("--version", ["--version"], 0, [r"^zoetrope \d"], []),
     ("unknown command", ["serv"], 2, [], [r"unknown command 'serv'; did you mean serve\?"]),
     ("nothing like it", ["qqqqqq"], 2, [], [r"unknown command 'qqqqqq'\nTry: zoetrope --help"]),
