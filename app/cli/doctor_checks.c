@@ -16,6 +16,7 @@
 #include "base/thread.h"
 #include "cli/findings.h"
 #include "http/tls.h"
+#include "service/engine.h"
 #include "service/handles.h"
 #include "service/outbound.h"
 #include "service/sandbox.h"
@@ -64,10 +65,7 @@ void zt_doctor_settings(struct zt_findings *f)
 void zt_doctor_engine(struct zt_findings *f)
 {
     const struct zt_config *c = f->config;
-    const struct zt_engine_options options = { .model_path = *c->model ? c->model : NULL,
-                                               .threads = (int)c->threads,
-                                               .device = c->device,
-                                               .offload = c->offload };
+    const struct zt_engine_options options = zt_engine_options_of(c);
     struct zt_engine *engine = NULL;
     struct zt_err err = { 0 };
 

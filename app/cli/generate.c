@@ -16,6 +16,7 @@
 #include "cli/term.h"
 #include "net/fetch.h"
 #include "net/guard.h"
+#include "service/engine.h"
 #include "service/handles.h"
 #include "service/outbound.h"
 #include "service/render.h"
@@ -169,13 +170,7 @@ static void forget_kept(const char *folder)
 static enum zt_code generate(struct job *job, struct zt_err *err)
 {
     const struct zt_config *config = &job->args->config;
-    const struct zt_engine_options engine_options = { .model_path =
-                                                          *config->model ? config->model : NULL,
-                                                      .threads = (int)config->threads,
-                                                      .device = config->device,
-                                                      .offload = config->offload,
-                                                      .steps = (int)job->own->steps,
-                                                      .noise_path = job->own->noise };
+    struct zt_engine_options engine_options = zt_engine_options_of(config);
     const struct zt_request request = {
         .image = &job->image,
         .end_image = job->end_image.pixels ? &job->end_image : NULL,
@@ -188,6 +183,8 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
     };
     zt_auto(engine) struct zt_engine *engine = NULL;
 
+    engine_options.steps = (int)job->own->steps;
+    engine_options.noise_path = job->own->noise;
     ZT_TRY(zt_engine_open(config->engine, &engine_options, &engine, err));
     const struct zt_render render = {
         .engine = engine,

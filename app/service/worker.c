@@ -29,6 +29,7 @@
 #include "service/data.h"
 #include "service/disk.h"
 #include "service/drain.h"
+#include "service/engine.h"
 #include "service/lease.h"
 #include "service/outbound.h"
 #include "service/run.h"
@@ -139,10 +140,7 @@ static enum zt_code open_all(struct worker *w, struct zt_err *err)
 {
     const struct zt_config *c = w->config;
     const struct zt_store_options store = { .path = w->data.store };
-    const struct zt_engine_options engine = { .model_path = *c->model ? c->model : NULL,
-                                              .threads = (int)c->threads,
-                                              .device = c->device,
-                                              .offload = c->offload };
+    const struct zt_engine_options engine = zt_engine_options_of(c);
 
     ZT_TRY(zt_data_find(c->data, true, &w->data, err));
     ZT_TRY(zt_signals_start(w->stop, hurry, w, &w->signals, err));

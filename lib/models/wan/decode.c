@@ -139,13 +139,10 @@ static enum zt_code climb_down(struct hand_on *h, struct zt_vae *vae, struct zt_
 static enum zt_code on_the_cpu(struct hand_on *h, struct zt_err *err)
 {
     struct zt_wan *wan = h->job->wan;
-    const struct zt_device_options cpu = { .name = "CPU", .threads = wan->threads };
     zt_auto(device) struct zt_device *device = NULL;
     zt_auto(vae) struct zt_vae *vae = NULL;
 
-    ZT_TRY(zt_device_open(&cpu, &device, err));
-    zt_device_set_exact(device, wan->exact);
-    zt_device_on_stop(device, zt_wan_stopped, h->job);
+    ZT_TRY(zt_wan_cpu(h->job, &device, err));
     ZT_TRY(zt_vae_open(wan->vae_weights, &wan->vae_config, ZT_VAE_DECODER, ZT_VAE_AS_FILE, device,
                        &vae, err));
     return climb_down(h, vae, device, err);

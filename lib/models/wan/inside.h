@@ -30,7 +30,6 @@ struct zt_wan_words {
  * are first needed and stay, but for the text encoder, which is let go after each use.
  */
 struct zt_wan {
-    char *folder;
     struct zt_card card;
     struct zt_wan_files files;
     struct zt_device *device;
@@ -54,7 +53,6 @@ struct zt_wan_job {
     const struct zt_request *request;
     const struct zt_plan *plan;
     struct zt_meter meter;
-    struct zt_err *err;
     int width_px, height_px; /* generated */
     struct zt_wan_part parts[ZT_WAN_PARTS_MAX];
     int n_parts, part;
@@ -85,6 +83,9 @@ enum zt_code zt_wan_need_vae(struct zt_wan *wan, struct zt_err *err);
 enum zt_code zt_wan_need_tiny(struct zt_wan *wan, struct zt_err *err);
 /* Lets networks go, so that they come back in f32. */
 void zt_wan_forget(struct zt_wan *wan, bool exact);
+
+/* The CPU, for the job's text encoder and for a decode that fits nowhere else. */
+enum zt_code zt_wan_cpu(struct zt_wan_job *job, struct zt_device **ret, struct zt_err *err);
 
 /* make.c: the whole generation. */
 enum zt_code zt_wan_make(struct zt_wan *wan, const struct zt_request *request,

@@ -27,7 +27,6 @@ static void wan_close(void *self)
     zt_weights_close(wan->vae_weights);
     zt_weights_close(wan->tiny_weights);
     zt_device_close(wan->device);
-    free(wan->folder);
     free(wan->noise_path);
     free(wan);
 }
@@ -121,12 +120,11 @@ static enum zt_code wan_open(const struct zt_engine_options *options, void **ret
         return zt_fail_field(err, ZT_E_INVALID, "model",
                              "the engine wan needs a model: the folder with its weights, e.g. of "
                              "Wan-AI/Wan2.2-TI2V-5B-Diffusers");
-    wan->folder = zt_strdup_or_die(options->model_path);
     zt_card_init(&wan->card);
-    ZT_TRY(zt_card_read(wan->folder, &wan->card, err));
+    ZT_TRY(zt_card_read(options->model_path, &wan->card, err));
     if (options->steps > 0)
         ZT_TRY(zt_card_set_steps(&wan->card, options->steps, err));
-    ZT_TRY(zt_wan_files_find(wan->folder, &wan->card, &wan->files, err));
+    ZT_TRY(zt_wan_files_find(options->model_path, &wan->card, &wan->files, err));
     ZT_TRY(zt_device_open(&device, &wan->device, err));
     wan->threads = zt_device_threads(wan->device);
     ZT_TRY(open_parts(wan, err));
@@ -185,6 +183,16 @@ enum zt_code zt_wan_need_tiny(struct zt_wan *wan, struct zt_err *err)
     zt_device_set_exact(wan->device, wan->exact);
     return zt_tae_open(wan->tiny_weights, wan->exact ? ZT_VAE_F32 : ZT_VAE_AS_FILE, wan->device,
                        &wan->tiny, err);
+}
+
+enum zt_code zt_wan_cpu(struct zt_wan_job *job, struct zt_device **ret, struct zt_err *err)
+{
+    const struct zt_device_options cpu = { .name = "CPU", .threads = job->wan->threads };
+
+    ZT_TRY(zt_device_open(&cpu, ret, err));
+    zt_device_set_exact(*ret, job->wan->exact);
+    zt_device_on_stop(*ret, zt_wan_stopped, job);
+    return ZT_OK;
 }
 
 void zt_wan_forget(struct zt_wan *wan, bool exact)

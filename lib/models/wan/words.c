@@ -72,14 +72,11 @@ static enum zt_code encode_both(struct zt_wan_job *job, const char *prompt, cons
                                 struct zt_err *err)
 {
     struct zt_wan *wan = job->wan;
-    const struct zt_device_options cpu = { .name = "CPU", .threads = wan->threads };
     zt_auto(device) struct zt_device *device = NULL;
     zt_auto(weights) struct zt_weights *weights = NULL;
     zt_auto(umt5) struct zt_umt5 *encoder = NULL;
 
-    ZT_TRY(zt_device_open(&cpu, &device, err));
-    zt_device_set_exact(device, wan->exact);
-    zt_device_on_stop(device, zt_wan_stopped, job);
+    ZT_TRY(zt_wan_cpu(job, &device, err));
     ZT_TRY(zt_weights_open(wan->files.path[ZT_PART_TEXT], &weights, err));
     ZT_TRY(zt_umt5_open(weights, device, NULL, NULL, &encoder, err));
     if (!is_of(&wan->prompt, prompt))
