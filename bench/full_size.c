@@ -4,14 +4,16 @@
  *
  *     bench_full_size FOLDER [TYPE]
  *
- * TYPE is that of the matrices, q8_0 by default. Writes dit.gguf, text.gguf and vae.gguf (12 GB as
- * q8_0); a tokenizer is to be put beside them.
+ * TYPE is that of the matrices, q8_0 by default. Writes dit.gguf, text.gguf, vae.gguf (12 GB as q8_0)
+ * and tiny.gguf; a tokenizer is to be put beside them. A file that is
+ * there is left as it is.
  */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/auto.h"
@@ -20,6 +22,7 @@
 #include "base/str.h"
 #include "models/text/umt5.h"
 #include "models/wan/dit.h"
+#include "models/wan/tae.h"
 #include "models/wan/vae.h"
 #include "tensor/gguf_write.h"
 #include "tensor/quantise.h"
@@ -38,6 +41,10 @@ static const struct zt_vae_config vae_config = {
     .dec = { 1024, 1024, 1024, 512, 256 },
     .down_time = { false, true, true, false },
     .up_time = { true, true, false, false },
+};
+
+static const struct zt_tae_config tiny_config = {
+    .z = 48, .patch = 2, .width = { 256, 128, 64, 64 }, .grow = { 1, 2, 2 }
 };
 
 static struct zt_err err;
@@ -106,6 +113,8 @@ static void write_model(const char *folder, const char *name, const char *archit
     char path[4096];
 
     must(zt_format(path, sizeof(path), "%s/%s", folder, name) ? ZT_OK : ZT_E_INVALID, folder);
+    if (access(path, F_OK) == 0)
+        return;
     must(zt_gguf_writer_new(path, true, &w, &err), path);
     must(zt_gguf_put_text(w, "general.architecture", architecture, &err), path);
     for (size_t i = 0; i < n; i++) {
@@ -142,6 +151,8 @@ int main(int argc, char **argv)
     write_model(argv[1], "dit.gguf", "wan", params, n, type);
     n = zt_vae_params(&vae_config, ZT_VAE_BOTH, &arena, &params);
     write_model(argv[1], "vae.gguf", "wan-vae", params, n, GGML_TYPE_F16);
+    n = zt_tae_params(&tiny_config, &arena, &params);
+    write_model(argv[1], "tiny.gguf", "taehv", params, n, GGML_TYPE_F16);
     n = zt_umt5_params(&text_config, &arena, &params);
     write_model(argv[1], "text.gguf", "t5encoder", params, n, type);
     zt_arena_clear(&arena);
