@@ -88,11 +88,11 @@ static enum ggml_type type_of(const struct zt_param *p, enum ggml_type matrices)
 static void write_tensor(struct zt_gguf_writer *w, const struct zt_param *p, enum ggml_type type)
 {
     int64_t row = p->ne[0], rows = p->ne[1] * p->ne[2] * p->ne[3];
+    float inputs = (float)(row * p->ne[1] * p->ne[2]); /* of one output, where it is a kernel */
     size_t bytes = ggml_row_size(type, row);
     zt_auto_free float *values = malloc((size_t)row * sizeof(float));
     zt_auto_free char *packed = malloc(bytes);
-    float spread =
-        p->kind == ZT_PARAM_F32 ? 0.05F : 1.0F / sqrtf((float)(row * p->ne[1] * p->ne[2]));
+    float spread = p->kind == ZT_PARAM_F32 ? 0.05F : 1.0F / sqrtf(inputs);
 
     if (p->kind == ZT_PARAM_MATRIX)
         spread = 1.0F / sqrtf((float)row);
@@ -104,6 +104,17 @@ static void write_tensor(struct zt_gguf_writer *w, const struct zt_param *p, enu
         ggml_quantize_chunk(type, values, packed, 0, 1, row, NULL);
         must(zt_gguf_write(w, packed, bytes, &err), p->name);
     }
+}
+
+/* A kernel as files have it, [out, in, 3, 3] or [out, in, 1, 1], of one that is folded. */
+static void unfold(struct zt_param *p)
+{
+    const int64_t *ne = p->ne;
+
+    if (p->fold == 2)
+        memcpy(p->ne, (int64_t[4]){ 3, 3, ne[1], ne[2] }, sizeof(p->ne));
+    else if (p->fold == 1)
+        memcpy(p->ne, (int64_t[4]){ 1, 1, ne[0], ne[1] }, sizeof(p->ne));
 }
 
 static void write_model(const char *folder, const char *name, const char *architecture,
@@ -152,6 +163,8 @@ int main(int argc, char **argv)
     n = zt_vae_params(&vae_config, ZT_VAE_BOTH, &arena, &params);
     write_model(argv[1], "vae.gguf", "wan-vae", params, n, GGML_TYPE_F16);
     n = zt_tae_params(&tiny_config, &arena, &params);
+    for (size_t i = 0; i < n; i++)
+        unfold(&params[i]);
     write_model(argv[1], "tiny.gguf", "taehv", params, n, GGML_TYPE_F16);
     n = zt_umt5_params(&text_config, &arena, &params);
     write_model(argv[1], "text.gguf", "t5encoder", params, n, type);
