@@ -330,6 +330,7 @@ struct zt_video_options {
     int crf;                      /* 1 ... 51, 18 */
     int threads;                  /* one a core */
     const char *title, *comment;  /* metadata; comment names engine, model, seed, task */
+    const char *live_path;        /* a second file, for watching meanwhile; NULL: none */
 };
 
 /*
@@ -342,6 +343,14 @@ ZT_API enum zt_code zt_video_write(struct zt_video *video, const struct zt_frame
                                    struct zt_err *err);
 ZT_API enum zt_code zt_video_finish(struct zt_video *video, struct zt_err *err);
 ZT_API void zt_video_close(struct zt_video *video); /* NULL is fine */
+
+/*
+ * The file at live_path is a fragmented MP4 of the same encoded frames. It takes its path with its
+ * first fragment, replacing what was there, and grows by one with each second of video; the caller
+ * removes it. What goes wrong with it ends it, and nothing else. Returns how many fragments it has:
+ * whole boxes that can be read; a reader may find the beginning of one more after them.
+ */
+ZT_API int zt_video_live(const struct zt_video *video);
 
 /* ---- prompts ------------------------------------------------------------------------------- */
 

@@ -22,6 +22,7 @@
 #include "base/thread.h"
 #include "media/av.h"
 #include "media/frame.h"
+#include "media/live.h"
 
 #define DEFAULT_PRESET    "veryfast"
 #define DEFAULT_CRF       18
@@ -44,6 +45,7 @@ struct zt_video {
     AVBSFContext *filter;
     AVPacket *packet;
     AVFrame *frame;
+    struct zt_live *live; /* NULL: not wanted, or not to be had */
     int64_t frames;
     bool created, failed, finished;
 };
@@ -230,12 +232,14 @@ enum zt_code zt_video_open(const char *path, const struct zt_video_options *opti
     if (*path == '\0' || !zt_format(v->path, sizeof(v->path), "%s", path))
         return zt_fail(err, ZT_E_INVALID, "the video's path is empty or too long");
     v->options = *options;
-    v->options.preset = v->options.title = v->options.comment = NULL;
+    v->options.preset = v->options.title = v->options.comment = v->options.live_path = NULL;
     ZT_TRY(open_encoder(v, options, err));
     ZT_TRY(open_filter(v, err));
     ZT_TRY(open_frame(v, err));
     ZT_TRY(open_file(v, err));
     ZT_TRY(set_metadata(v, options, err));
+    if (options->live_path != NULL)
+        v->live = zt_live_open(options->live_path, v->mux, options->fps);
     *ret = zt_take_video(&v);
     return ZT_OK;
 }
@@ -246,6 +250,8 @@ static enum zt_code drain_filter(struct zt_video *v, int rc, struct zt_err *err)
     while (rc >= 0 && (rc = av_bsf_receive_packet(v->filter, v->packet)) >= 0) {
         v->packet->stream_index = 0;
         av_packet_rescale_ts(v->packet, v->filter->time_base_out, v->mux->streams[0]->time_base);
+        if (v->live != NULL)
+            zt_live_write(v->live, v->packet);
         rc = zt_fault("video_write") ? AVERROR(errno) : av_write_frame(v->mux, v->packet);
         av_packet_unref(v->packet);
         if (rc >= 0 && v->mux->pb->error < 0)
@@ -330,6 +336,8 @@ enum zt_code zt_video_finish(struct zt_video *v, struct zt_err *err)
         return zt_fail(err, ZT_E_INVALID, "the video has no frames");
     ZT_TRY(encode(v, NULL, err));
     ZT_TRY(drain_filter(v, av_bsf_send_packet(v->filter, NULL), err));
+    if (v->live != NULL)
+        zt_live_finish(v->live);
     int rc = av_write_trailer(v->mux); /* writes the index and moves it to the front */
     int pending = v->mux->pb->error;
     int closed = avio_closep(&v->mux->pb);
@@ -338,6 +346,11 @@ enum zt_code zt_video_finish(struct zt_video *v, struct zt_err *err)
     ZT_TRY(sync_file(v, err));
     v->finished = true;
     return ZT_OK;
+}
+
+int zt_video_live(const struct zt_video *v)
+{
+    return v->live != NULL ? zt_live_fragments(v->live) : 0;
 }
 
 /* Removes what was written, but not a device somebody named as the file. */
@@ -357,6 +370,7 @@ void zt_video_close(struct zt_video *v)
         avio_closep(&v->mux->pb); /* accepts what was never opened */
         avformat_free_context(v->mux);
     }
+    zt_live_close(v->live);
     if (v->created && !v->finished)
         remove_file(v->path);
     av_bsf_free(&v->filter);
