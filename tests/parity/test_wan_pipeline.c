@@ -122,6 +122,7 @@ static void denoises(const struct run *r, const struct zt_dit_prompt *cond,
                                       .cond = cond,
                                       .uncond = r->guidance > 1 ? uncond : NULL,
                                       .guidance = r->guidance,
+                                      .guidance_interval = { 0, 1 },
                                       .schedule = &schedule,
                                       .size = { T, 4, 6 },
                                       .given = given,
@@ -165,6 +166,57 @@ static void equals_the_reference_step_by_step(void)
         free(want);
         free(video);
     }
+    free(rows);
+    free(negative);
+}
+
+/* The latent after STEPS of Euler; no frame is held. */
+static void denoises_within(const struct zt_dit_prompt *cond, const struct zt_dit_prompt *uncond,
+                            double low, double high, float *x)
+{
+    const struct zt_schedule schedule = {
+        .grid = ZT_GRID_UNIFORM, .update = ZT_UPDATE_EULER, .steps = STEPS, .shift = 5
+    };
+    static const bool held[T];
+    float *noise = values("noise");
+    const struct zt_wan_denoise d = { .dit = wan->dit,
+                                      .cond = cond,
+                                      .uncond = uncond,
+                                      .guidance = 5,
+                                      .guidance_interval = { low, high },
+                                      .schedule = &schedule,
+                                      .size = { T, 4, 6 },
+                                      .given = noise,
+                                      .held = held };
+
+    memcpy(x, noise, LATENT * sizeof(float));
+    CHECK("interval", ok(zt_wan_denoise(&d, x, &err)));
+    free(noise);
+}
+
+/* The levels of four steps shifted by 5 are 0.9998, 0.9374, 0.8331 and 0.6244. */
+static void guides_within_the_interval_alone(void)
+{
+    static float all[LATENT], none[LATENT], some[LATENT], other[LATENT];
+    zt_auto(dit_prompt) struct zt_dit_prompt *cond = NULL;
+    zt_auto(dit_prompt) struct zt_dit_prompt *uncond = NULL;
+    size_t n, m;
+    float *rows = parity_values(recorded, "prompt.rows", &n);
+    float *negative = parity_values(recorded, "negative.rows", &m);
+
+    CHECK("prompt", ok(zt_dit_prompt_new(wan->dit, rows, (int)(n / 64), &cond, &err)));
+    CHECK("negative", ok(zt_dit_prompt_new(wan->dit, negative, (int)(m / 64), &uncond, &err)));
+    denoises_within(cond, uncond, 0, 1, all);
+    denoises_within(cond, NULL, 0, 1, none);
+    denoises_within(cond, uncond, 0.1, 0.5, some);
+    CHECK("no level within: as without guidance", memcmp(some, none, sizeof(none)) == 0);
+    denoises_within(cond, uncond, 0.6, 1, some);
+    CHECK("all levels within: as with it", memcmp(some, all, sizeof(all)) == 0);
+    denoises_within(cond, uncond, 0.7, 0.9, some);
+    denoises_within(cond, uncond, 0.62, 0.92, other);
+    CHECK("one level within", memcmp(some, all, sizeof(all)) != 0);
+    CHECK("and not none", memcmp(some, none, sizeof(none)) != 0);
+    CHECK("a further one makes another latent", memcmp(some, other, sizeof(other)) != 0);
     free(rows);
     free(negative);
 }
@@ -241,6 +293,7 @@ int main(void)
     wan = self;
     zt_wan_forget(wan, true); /* the file is in BF16: compared with the reference in f32 */
     RUN(equals_the_reference_step_by_step);
+    RUN(guides_within_the_interval_alone);
     RUN(the_engine_makes_the_same_video);
     zt_wan_engine.close(self);
     zt_weights_close(recorded);

@@ -14,6 +14,7 @@ static void starts_from_the_model_s_own_values(void)
     CHECK_INT("an empty card", zt_card_parse("{}", 2, "card", &card, &err), ZT_OK);
     CHECK_INT("steps", card.schedule.steps, 50);
     CHECK_NEAR("guidance", card.guidance, 5, 0);
+    CHECK_NEAR("guided everywhere", card.guidance_interval[1], 1, 0);
     CHECK_NEAR("shift", card.schedule.shift, 5, 0);
     CHECK_NEAR("shift at 480p", card.shift_480p, 3, 0);
     CHECK_INT("update", card.schedule.update, ZT_UPDATE_UNIPC);
@@ -26,7 +27,8 @@ static void describes_a_distilled_model(void)
 {
     static const char text[] =
         "{\"name\": \"FastWan\", \"levels\": [1, 0.757, 0.522], \"sampler\": \"renoise\","
-        " \"guidance\": 1, \"negative_prompt\": \"\", \"decoder\": \"tiny\","
+        " \"guidance\": 1, \"guidance_interval\": [0.25, 0.75], \"negative_prompt\": \"\", "
+        "\"decoder\": \"tiny\","
         " \"files\": {\"dit\": \"sub/dit.gguf\", \"tiny\": \"taew2_2.safetensors\"},"
         " \"max_frames\": 81, \"overlap_frames\": 1, \"max_pixels\": 500000}";
     struct zt_card card;
@@ -40,6 +42,8 @@ static void describes_a_distilled_model(void)
     CHECK_NEAR("level", card.schedule.levels[1], 0.757, 0);
     CHECK_NEAR("levels are not shifted unless told", card.schedule.shift, 1, 0);
     CHECK_NEAR("nor at 480p", card.shift_480p, 1, 0);
+    CHECK_NEAR("guided above", card.guidance_interval[0], 0.25, 0);
+    CHECK_NEAR("and up to", card.guidance_interval[1], 0.75, 0);
     CHECK_INT("sampler", card.schedule.update, ZT_UPDATE_RENOISE);
     CHECK_INT("decoder", card.decoder, ZT_DECODER_TINY);
     CHECK_STR("dit", card.parts[ZT_PART_DIT], "sub/dit.gguf");
@@ -56,6 +60,11 @@ static const struct {
     { "not an object", "[]", "object" },
     { "twice", "{\"steps\":1,\"steps\":2}", "steps" },
     { "unknown key", "{\"step\":1}", "step is not a key" },
+    { "interval", "{\"guidance_interval\":[0.5,0.5]}", "two rising numbers from 0 to 1" },
+    { "interval of one", "{\"guidance_interval\":[0.5]}", "guidance_interval must be two" },
+    { "interval, no list", "{\"guidance_interval\":0.5}", "guidance_interval must be two" },
+    { "interval beyond", "{\"guidance_interval\":[0.5,1.1]}", "guidance_interval must be two" },
+    { "interval of three", "{\"guidance_interval\":[0,0.5,1]}", "guidance_interval must be two" },
     { "steps", "{\"steps\":0}", "steps must be a whole number from 1 to 100" },
     { "steps, not whole", "{\"steps\":2.5}", "steps must be a whole number" },
     { "shift", "{\"shift\":\"5\"}", "shift must be a number from 0.1 to 100" },

@@ -35,6 +35,7 @@ void zt_card_init(struct zt_card *card)
         .schedule = { .grid = ZT_GRID_UNIFORM, .update = ZT_UPDATE_UNIPC, .steps = 50, .shift = 5 },
         .shift_480p = 3,
         .guidance = 5,
+        .guidance_interval = { 0, 1 },
         .max_frames = 121,
         .overlap_frames = 5,
         .max_pixels = 1280 * 832, /* the largest of the 720p sizes is within */
@@ -42,7 +43,7 @@ void zt_card_init(struct zt_card *card)
     memcpy(card->negative, default_negative, sizeof(default_negative));
 }
 
-enum kind { TEXT, NUMBER, INTEGER, FRAMES, WORD, LEVELS, FILES };
+enum kind { TEXT, NUMBER, INTEGER, FRAMES, WORD, LEVELS, INTERVAL, FILES };
 
 struct row {
     const char *name;
@@ -64,6 +65,7 @@ static const struct row rows[] = {
     { "grid",           WORD,    AT(schedule.grid),   0,    ZT_GRIDS,        zt_grid_names },
     { "sampler",        WORD,    AT(schedule.update), 0,    ZT_UPDATES,      zt_update_names },
     { "guidance",       NUMBER,  AT(guidance),        1,    30,              NULL },
+    { "guidance_interval", INTERVAL, AT(guidance_interval), 0, 1,            NULL },
     { "negative_prompt", TEXT,   AT(negative),        0,    ZT_CARD_TEXT_MAX, NULL },
     { "decoder",        WORD,    AT(decoder),         0,    ZT_DECODERS,     zt_decoder_names },
     { "max_frames",     FRAMES,  AT(max_frames),      9,    241,             NULL },
@@ -150,6 +152,19 @@ static enum zt_code read_levels(struct reader *r, const json_t *value, struct zt
     return ZT_OK;
 }
 
+static enum zt_code read_interval(const struct reader *r, const json_t *value, struct zt_err *err)
+{
+    double *ends = r->card->guidance_interval;
+
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *end = json_array_get(value, i); /* NULL of what is no list */
+        ends[i] = json_is_number(end) ? json_number_value(end) : -1;
+    }
+    if (json_array_size(value) == 2 && ends[0] >= 0 && ends[0] < ends[1] && ends[1] <= 1)
+        return ZT_OK;
+    return bad(r, "guidance_interval", "must be two rising numbers from 0 to 1", err);
+}
+
 /* A file's name goes into a path: it must stay in the model's folder. */
 static bool stays_inside(const char *name)
 {
@@ -198,6 +213,8 @@ static enum zt_code read_row(struct reader *r, const struct row *row, json_t *va
         return read_word(r, row, value, (int *)(void *)at, err); /* enums are ints here */
     case LEVELS:
         return read_levels(r, value, err);
+    case INTERVAL:
+        return read_interval(r, value, err);
     case FILES:
         return read_files(r, value, err);
     default:

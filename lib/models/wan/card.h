@@ -30,6 +30,7 @@ struct zt_card {
     struct zt_schedule schedule;
     double shift_480p;               /* in place of schedule.shift at 480p */
     double guidance;                 /* 1: one pass a step */
+    double guidance_interval[2];     /* noise levels above the first, up to the second: guided */
     char negative[ZT_CARD_TEXT_MAX]; /* used with guidance above 1 */
     enum zt_decoder decoder;
     int max_frames;     /* of one pass, 4 k + 1; longer videos are made in parts */

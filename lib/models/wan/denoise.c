@@ -33,6 +33,14 @@ static void hold(const struct loop *l, float *x)
         }
 }
 
+static bool is_guided(const struct loop *l, int step)
+{
+    double sigma = zt_sampler_sigma(l->sampler, step);
+
+    return l->d->uncond != NULL && sigma > l->d->guidance_interval[0] &&
+           sigma <= l->d->guidance_interval[1];
+}
+
 static enum zt_code velocity(const struct loop *l, int step, const float *x, struct zt_err *err)
 {
     const struct zt_wan_denoise *d = l->d;
@@ -42,7 +50,7 @@ static enum zt_code velocity(const struct loop *l, int step, const float *x, str
     for (int f = 0; f < d->size.t; f++)
         l->t[f] = d->held[f] ? 0 : (float)t;
     ZT_TRY(zt_dit_forward(d->dit, d->cond, d->size, x, l->t, l->v, err));
-    if (d->uncond != NULL) {
+    if (is_guided(l, step)) {
         ZT_TRY(zt_dit_forward(d->dit, d->uncond, d->size, x, l->t, l->uncond, err));
         for (size_t i = 0; i < l->n; i++)
             l->v[i] = l->uncond[i] + (float)d->guidance * (l->v[i] - l->uncond[i]);

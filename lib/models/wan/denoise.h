@@ -16,6 +16,12 @@ struct zt_wan_denoise {
     const struct zt_dit_prompt *cond;
     const struct zt_dit_prompt *uncond; /* NULL: one pass a step, without guidance */
     double guidance;                    /* v = uncond + guidance * (cond - uncond) */
+    /*
+     * Noise levels above the first and up to the second are guided; at others one pass is run.
+     * Kynkaanniemi et al., "Applying Guidance in a Limited Interval" (2024), with flow matching's
+     * level s, 0 to 1 and after the shift, in place of its sigma = s / (1 - s).
+     */
+    double guidance_interval[2];
     const struct zt_schedule *schedule;
     struct zt_dit_size size;
     const float *given;    /* [channels][t][h][w]: the frames that are held; others are not read */

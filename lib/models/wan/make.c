@@ -197,6 +197,8 @@ static enum zt_code denoise(struct zt_wan_job *job, const float *given, const bo
         .cond = job->cond,
         .uncond = job->uncond,
         .guidance = job->wan->card.guidance,
+        .guidance_interval = { job->wan->card.guidance_interval[0],
+                               job->wan->card.guidance_interval[1] },
         .schedule = &schedule,
         .size = job->size,
         .given = given,
