@@ -4,9 +4,8 @@
  *
  *     bench_full_size FOLDER [TYPE]
  *
- * TYPE is that of the matrices, q8_0 by default. Writes dit.gguf, text.gguf, vae.gguf (12 GB as q8_0)
- * and tiny.gguf; a tokenizer is to be put beside them. A file that is
- * there is left as it is.
+ * TYPE is that of the matrices, q8_0 by default. Writes dit.gguf, text.gguf, vae.gguf (12 GB as
+ * q8_0) and tiny.gguf; a tokenizer is to be put beside them. A file that is there is left as it is.
  */
 #include <inttypes.h>
 #include <math.h>

@@ -19,6 +19,7 @@
 #include "service/engine.h"
 #include "service/handles.h"
 #include "service/outbound.h"
+#include "service/preview.h"
 #include "service/render.h"
 #include "service/sandbox.h"
 
@@ -26,7 +27,7 @@
 #define SEED_END (INT64_C(1) << 31) /* seeds are 0 ... 2147483647 */
 
 struct own {
-    const char *output, *end_image, *poster;
+    const char *output, *end_image, *poster, *preview;
     int resolution;
     int64_t duration_s, seed, steps;
     const char *noise;
@@ -167,6 +168,20 @@ static void forget_kept(const char *folder)
     rmdir(folder);
 }
 
+/*
+ * Before an engine with weights begins: something to watch. It is only a preview: what goes wrong
+ * with it is said and no more.
+ */
+static void preview_first(const struct job *job, const struct zt_render *render)
+{
+    struct zt_err err = { 0 };
+
+    if (strcmp(job->args->config.engine, "motion") == 0 || zt_stop_asked(job->stop))
+        return;
+    if (zt_preview_first(render, job->own->preview, &err) != ZT_OK && !zt_stop_asked(job->stop))
+        fprintf(stderr, "zoetrope: no preview yet: %s\n", err.msg);
+}
+
 static enum zt_code generate(struct job *job, struct zt_err *err)
 {
     const struct zt_config *config = &job->args->config;
@@ -196,15 +211,20 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
         .threads = (int)config->threads,
         .comment = zt_arena_printf(&job->args->arena, "engine=%s seed=%" PRId64, config->engine,
                                    job->seed),
+        .live_path = *job->own->preview ? job->own->preview : NULL,
         .on_progress = on_progress,
         .must_end = must_end,
         .user = job,
     };
+    if (render.live_path != NULL)
+        preview_first(job, &render);
     enum zt_code rc = zt_render(&render, &job->plan, err);
     if (rc == ZT_OK)
         rc = zt_file_publish(job->part, job->output, err);
     if (rc == ZT_OK)
         forget_kept(job->kept);
+    if (render.live_path != NULL)
+        unlink(render.live_path);
     if (rc != ZT_OK) {
         unlink(job->part);
         if (*job->own->poster)
@@ -281,6 +301,8 @@ static const struct zt_setting rows[] = {
       .help = "starting noise of a diffusion model from a weight file, for comparisons" },
     { .name = "poster", .kind = ZT_KIND_TEXT, .at = AT(poster), .fallback = "", .value = "FILE",
       .help = "also save the first frame, as a JPEG" },
+    { .name = "preview", .kind = ZT_KIND_TEXT, .at = AT(preview), .fallback = "", .value = "FILE",
+      .help = "an MP4 to watch meanwhile, growing as frames are ready; removed at the end" },
 };
 /* clang-format on */
 

@@ -77,6 +77,7 @@ enum zt_code zt_render(const struct zt_render *r, struct zt_plan *ret, struct zt
         .threads = r->threads,
         .title = r->title,
         .comment = r->comment,
+        .live_path = r->live_path,
     };
     zt_auto(video) struct zt_video *video = NULL;
     ZT_TRY(zt_video_open(r->video_path, &options, &video, err));

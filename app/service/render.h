@@ -12,6 +12,7 @@ struct zt_render {
     const struct zt_request *request;
     const char *video_path;
     const char *poster_path, *last_path; /* NULL: not wanted */
+    const char *live_path;               /* as zt_video_options; NULL: not wanted */
     const char *preset;
     int crf, threads;
     const char *title, *comment;

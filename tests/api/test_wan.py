@@ -219,3 +219,47 @@ class Refused(unittest.TestCase):
         done = self.generate(f"--model={MODEL}", "--device=abacus")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("there is no device abacus; there is: auto, CPU", done.stderr)
+
+
+class Preview(unittest.TestCase):
+    """A file to watch meanwhile: what it is where the program dies, and what it leaves."""
+
+    def setUp(self):
+        self.temp = tempfile.TemporaryDirectory(prefix="zt-wan-")
+        self.addCleanup(self.temp.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.temp.name, name)
+
+    def generate(self, output, *flags, env=None):
+        return subprocess.run([harness.PROGRAM, "generate", os.path.join(ROOT, "examples/coffee.jpg"), "x",
+                               "--engine=wan", f"--model={MODEL}", "--resolution=480p", "--duration=2", "--seed=3",
+                               "--steps=1", "--threads=1", "--preset=ultrafast", "-o", self.path(output), *flags],
+                              capture_output=True, text=True, env={**os.environ, **(env or {})})
+
+    def at(self, point):
+        """The comment, frames and boxes of the preview that a process leaves which dies at a point."""
+        ready = self.path("preview.mp4")
+        self.generate("dead.mp4", f"--preview={ready}", env={"ZOETROPE_CRASH": f"{point}:kill"})
+        done = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "format_tags=comment", "-of",
+                               "default=nk=1:nw=1", ready], capture_output=True, text=True, check=True)
+        with open(ready, "rb") as f:
+            return done.stdout.strip(), probe(ready)["nb_read_frames"], f.read().count(b"moof")
+
+    def test_is_the_motion_engine_s_before_there_are_frames(self):
+        self.assertEqual(self.at("wan.kept:1"), ("engine=motion seed=3 preview=first", "49", 0))
+
+    def test_is_in_fragments_once_there_are(self):
+        self.assertEqual(self.at("render.finished:2"), ("engine=wan seed=3", "49", 3))
+
+    def test_changes_nothing_and_is_gone_at_the_end(self):
+        for output, flags in (("a.mp4", ()), ("b.mp4", ("--preview=" + self.path("preview.mp4"),)),
+                              ("c.mp4", ("--preview=" + self.path("none/preview.mp4"),))):
+            done = self.generate(output, *flags)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("no preview yet", done.stderr)
+        self.assertEqual(sorted(os.listdir(self.temp.name)), ["a.mp4", "b.mp4", "c.mp4"])
+        with open(self.path("a.mp4"), "rb") as a, open(self.path("b.mp4"), "rb") as b, \
+                open(self.path("c.mp4"), "rb") as c:
+            first = a.read()
+            self.assertEqual((b.read() == first, c.read() == first), (True, True))
