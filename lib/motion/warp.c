@@ -96,24 +96,78 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
     }
 }
 
+/* The same weights, of 32768 in sum. */
+static void fine_weights(int t, int w[4])
+{
+    int u = 32767 - t;
+    int t2 = weight_product(t, t), t3 = weight_product(t2, t);
+    int u3 = weight_product(weight_product(u, u), u);
+
+    w[0] = weight_product(u3, ZT_FINE_SIXTH);
+    w[1] = ZT_FINE_TWO_THIRDS - t2 + weight_product(t3, 16384);
+    w[3] = weight_product(t3, ZT_FINE_SIXTH);
+    w[2] = 32768 - w[0] - w[1] - w[3];
+}
+
+static void straight_scalar(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                            const struct zt_warp_columns *c, uint8_t *dst, size_t stride)
+{
+    int16_t across[ZT_WARP_ROWS][ZT_CELL];
+    int w[4];
+
+    for (int i = 0; i < ZT_CELL; i++) {
+        int32_t x = c->x + i * c->dx, step = c->lean + ((c->turn * i) >> ZT_CELL_BITS);
+        for (int row = 0; row < c->rows; row++, x += step) {
+            const uint8_t *at = plane->at + (ptrdiff_t)(c->first + row) * (ptrdiff_t)plane->stride +
+                                c->left + (x >> 16) - 1;
+            fine_weights((x & 0xffff) >> 1, w);
+            across[row][i] = (int16_t)((at[0] * w[0] >> 8) + (at[1] * w[1] >> 8) +
+                                       (at[2] * w[2] >> 8) + (at[3] * w[3] >> 8));
+        }
+    }
+    for (int j = 0; j < ZT_CELL; j++, dst += stride) {
+        struct zt_warp_step s = zt_warp_row(corners, j);
+        for (int i = 0; i < ZT_CELL; i++) {
+            int32_t y = s.y + i * s.dy;
+            int row = (y >> 16) - 1 - c->first, sum = ZT_FINE_ROUNDING;
+            fine_weights((y & 0xffff) >> 1, w);
+            for (int k = 0; k < 4; k++)
+                sum += weight_product(across[row + k][i], w[k]);
+            dst[i] = (uint8_t)(sum >> 7);
+        }
+    }
+}
+
 void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh, int column,
                   int row, uint8_t *dst, size_t stride, enum zt_simd simd)
 {
     struct zt_warp_corners corners = zt_warp_corners_at(mesh, column, row);
+    struct zt_warp_columns columns;
+    bool straight = zt_warp_columns_from(&corners, &columns);
 
 #ifdef ZT_WARP_AVX2
     if (simd == ZT_SIMD_AVX2) {
-        zt_warp_cell_avx2(plane, &corners, dst, stride);
+        if (straight)
+            zt_warp_straight_avx2(plane, &corners, &columns, dst, stride);
+        else
+            zt_warp_cell_avx2(plane, &corners, dst, stride);
         return;
     }
 #endif
 #ifdef ZT_WARP_NEON
     if (simd == ZT_SIMD_NEON) {
-        zt_warp_cell_neon(plane, &corners, dst, stride);
+        if (straight)
+            zt_warp_straight_neon(plane, &corners, &columns, dst, stride);
+        else
+            zt_warp_cell_neon(plane, &corners, dst, stride);
         return;
     }
 #endif
     (void)simd;
+    if (straight) {
+        straight_scalar(plane, &corners, &columns, dst, stride);
+        return;
+    }
     for (int y = 0; y < ZT_CELL; y++, dst += stride) {
         struct zt_warp_step s = zt_warp_row(&corners, y);
         zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);

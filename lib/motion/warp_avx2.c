@@ -137,4 +137,130 @@ __attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *pl
     }
 }
 
+/* ---- straight cells ------------------------------------------------------------------------ */
+
+/* Sixteen samples: low holds 32-bit values 0 ... 3 and 8 ... 11, high the others. */
+struct sixteen {
+    __m256i low, high;
+};
+
+AVX2 struct sixteen counted(int32_t at, int32_t step)
+{
+    const __m256i low = _mm256_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11);
+    __m256i v =
+        _mm256_add_epi32(_mm256_set1_epi32(at), _mm256_mullo_epi32(_mm256_set1_epi32(step), low));
+
+    return (struct sixteen){ v, _mm256_add_epi32(v, _mm256_set1_epi32(4 * step)) };
+}
+
+/* 15 bits of phase of each, in order. */
+AVX2 __m256i phase(struct sixteen v)
+{
+    const __m256i fraction = _mm256_set1_epi32(0xffff);
+
+    return _mm256_srli_epi16(
+        _mm256_packus_epi32(_mm256_and_si256(v.low, fraction), _mm256_and_si256(v.high, fraction)),
+        1);
+}
+
+AVX2 __m256i whole(struct sixteen v)
+{
+    return _mm256_packs_epi32(_mm256_srai_epi32(v.low, 16), _mm256_srai_epi32(v.high, 16));
+}
+
+AVX2 void fine_weights(__m256i t, __m256i w[4])
+{
+    const __m256i sixth = _mm256_set1_epi16(ZT_FINE_SIXTH);
+    __m256i u = _mm256_sub_epi16(_mm256_set1_epi16(32767), t);
+    __m256i t2 = _mm256_mulhrs_epi16(t, t), t3 = _mm256_mulhrs_epi16(t2, t);
+    __m256i u3 = _mm256_mulhrs_epi16(_mm256_mulhrs_epi16(u, u), u);
+
+    w[0] = _mm256_mulhrs_epi16(u3, sixth);
+    w[1] = _mm256_add_epi16(_mm256_sub_epi16(_mm256_set1_epi16(ZT_FINE_TWO_THIRDS), t2),
+                            _mm256_mulhrs_epi16(t3, _mm256_set1_epi16(16384)));
+    w[3] = _mm256_mulhrs_epi16(t3, sixth);
+    w[2] = _mm256_sub_epi16(_mm256_set1_epi16(INT16_MIN), /* 32768 */
+                            _mm256_add_epi16(_mm256_add_epi16(w[0], w[1]), w[3]));
+}
+
+/* Shuffles that deal each column its taps as the upper bytes of words, and the taps' weights. */
+AVX2 void find_taps(struct sixteen x, __m256i deal[4], __m256i w[4])
+{
+    __m256i at = whole(x), first = _mm256_shuffle_epi8(at, _mm256_set1_epi16(0x0100));
+    __m256i tap = _mm256_slli_epi16(_mm256_sub_epi16(at, first), 8);
+
+    for (int k = 0; k < 4; k++)
+        deal[k] = _mm256_add_epi16(tap, _mm256_set1_epi16((int16_t)(k << 8 | 0x80)));
+    fine_weights(phase(x), w);
+}
+
+/* The first pass: each source row at the cell's columns. */
+AVX2 void filter_rows(const struct zt_plane *plane, const struct zt_warp_columns *c, __m256i *row)
+{
+    const uint8_t *from = plane->at + (ptrdiff_t)c->first * (ptrdiff_t)plane->stride + c->left - 1;
+    struct sixteen x = counted(c->x, c->dx), step = counted(0, c->turn);
+    bool leans = c->lean != 0 || c->turn != 0;
+    int32_t x0 = c->x, x8 = c->x + 8 * c->dx, step8 = c->lean + ((c->turn * 8) >> ZT_CELL_BITS);
+    __m256i deal[4], w[4];
+
+    step.low =
+        _mm256_add_epi32(_mm256_srai_epi32(step.low, ZT_CELL_BITS), _mm256_set1_epi32(c->lean));
+    step.high =
+        _mm256_add_epi32(_mm256_srai_epi32(step.high, ZT_CELL_BITS), _mm256_set1_epi32(c->lean));
+    find_taps(x, deal, w);
+    for (int i = 0; i < c->rows; i++, from += plane->stride) {
+        const uint8_t *left = from + (x0 >> 16), *right = from + (x8 >> 16);
+        _mm_prefetch((const char *)right + 32, _MM_HINT_T0); /* the next cell's */
+        __m256i taps = _mm256_inserti128_si256(
+            _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)left)),
+            _mm_loadu_si128((const __m128i *)(const void *)right), 1);
+        __m256i sum01 =
+            _mm256_add_epi16(_mm256_mulhi_epu16(_mm256_shuffle_epi8(taps, deal[0]), w[0]),
+                             _mm256_mulhi_epu16(_mm256_shuffle_epi8(taps, deal[1]), w[1]));
+        __m256i sum23 =
+            _mm256_add_epi16(_mm256_mulhi_epu16(_mm256_shuffle_epi8(taps, deal[2]), w[2]),
+                             _mm256_mulhi_epu16(_mm256_shuffle_epi8(taps, deal[3]), w[3]));
+        row[i] = _mm256_add_epi16(sum01, sum23);
+        if (!leans)
+            continue;
+        x.low = _mm256_add_epi32(x.low, step.low);
+        x.high = _mm256_add_epi32(x.high, step.high);
+        x0 += c->lean;
+        x8 += step8;
+        find_taps(x, deal, w);
+    }
+}
+
+__attribute__((target("avx2"))) void zt_warp_straight_avx2(const struct zt_plane *plane,
+                                                           const struct zt_warp_corners *corners,
+                                                           const struct zt_warp_columns *columns,
+                                                           uint8_t *dst, size_t stride)
+{
+    __m256i across[ZT_WARP_ROWS], w[4];
+
+    filter_rows(plane, columns, across);
+    for (int j = 0; j < ZT_CELL; j++, dst += stride) {
+        struct zt_warp_step s = zt_warp_row(corners, j);
+        int first = s.y >> 16, last = (s.y + 15 * s.dy) >> 16;
+        int top = first < last ? first : last;
+        const __m256i *row = across + (top - 1 - columns->first);
+        struct sixteen y = counted(s.y - top * 65536, s.dy);
+        __m256i tap[4] = { row[0], row[1], row[2], row[3] };
+
+        fine_weights(phase(y), w);
+        if (first != last) {
+            __m256i lower = _mm256_cmpgt_epi16(whole(y), _mm256_setzero_si256());
+            for (int k = 0; k < 4; k++)
+                tap[k] = _mm256_blendv_epi8(row[k], row[k + 1], lower);
+        }
+        __m256i sum = _mm256_add_epi16(
+            _mm256_add_epi16(_mm256_mulhrs_epi16(tap[0], w[0]), _mm256_mulhrs_epi16(tap[1], w[1])),
+            _mm256_add_epi16(_mm256_mulhrs_epi16(tap[2], w[2]), _mm256_mulhrs_epi16(tap[3], w[3])));
+        sum = _mm256_srai_epi16(_mm256_add_epi16(sum, _mm256_set1_epi16(ZT_FINE_ROUNDING)), 7);
+        _mm_storeu_si128(
+            (__m128i *)(void *)dst,
+            _mm_packus_epi16(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1)));
+    }
+}
+
 #endif

@@ -2,6 +2,8 @@
 #ifndef ZT_MOTION_WARP_CELL_H
 #define ZT_MOTION_WARP_CELL_H
 
+#include <stdlib.h>
+
 #include "motion/warp.h"
 
 #if defined(__x86_64__)
@@ -13,6 +15,13 @@
 /* 1/6 and 2/3 of 16384. */
 #define ZT_SPLINE_SIXTH      2731
 #define ZT_SPLINE_TWO_THIRDS 10923
+
+/* 1/6 and 2/3 of 32768, for straight cells. */
+#define ZT_FINE_SIXTH      5461
+#define ZT_FINE_TWO_THIRDS 21845
+
+/* A straight cell's two passes cut 4 products by half a unit each, and round: in 1/128. */
+#define ZT_FINE_ROUNDING 66
 
 /* A cell's corners: left and right at its top, and how they change a row. */
 struct zt_warp_corners {
@@ -58,6 +67,69 @@ static inline struct zt_warp_step zt_warp_row(const struct zt_warp_corners *c, i
     };
 }
 
+/* ---- straight cells ------------------------------------------------------------------------ */
+
+/*
+ * A cell whose columns run nearly down the source and whose rows run nearly along it is drawn in
+ * two passes: every source row it touches is filtered at the cell's 16 columns, then each sample
+ * down its column. That is 4 taps for each of some 27 rows and 4 more for each sample, instead of
+ * 16 a sample. A column is a line x(y) in the source, so the map is as exact as in the other way;
+ * only the taps lie along the column, which leans by at most 1 / ZT_WARP_LEAN.
+ */
+#define ZT_WARP_LEAN 192
+#define ZT_WARP_ROWS 36 /* source rows at most */
+
+struct zt_warp_columns {
+    int first, rows;    /* source rows */
+    int left;           /* x below is from this source column on */
+    int32_t x, dx;      /* at the first row: the first column, and the step to the next */
+    int32_t lean, turn; /* a row down, column i moves by lean + (turn * i >> ZT_CELL_BITS) */
+};
+
+/* How far a side of the cell leans: source samples across for each one down, times 65536. */
+static inline int32_t zt_warp_lean(int64_t across, int64_t down)
+{
+    return (int32_t)(across * 65536 / down);
+}
+
+/* Whether the cell is straight; if so, its columns. */
+static inline bool zt_warp_columns_from(const struct zt_warp_corners *c,
+                                        struct zt_warp_columns *ret)
+{
+    const int64_t least = 65536 / 4 * ZT_CELL, most = 110000 * ZT_CELL; /* across the cell */
+    const int64_t deepest = (int64_t)28 * 65536;
+    int64_t left_x = c->left_x / ZT_CELL, left_y = c->left_y / ZT_CELL;
+    int64_t right_x = c->right_x / ZT_CELL, right_y = c->right_y / ZT_CELL;
+    int64_t top = right_x - left_x, bottom = top + c->right_dx - c->left_dx;
+    int64_t drop_top = right_y - left_y, drop_bottom = drop_top + c->right_dy - c->left_dy;
+
+    /* 7 steps fit into 16 bytes with the taps; a row falls by less than a sample. */
+    if (top < least || top > most || bottom < least || bottom > most || drop_top > 60000 ||
+        drop_top < -60000 || drop_bottom > 60000 || drop_bottom < -60000)
+        return false;
+    if (c->left_dy < 65536 || c->right_dy < 65536 || c->left_dy > deepest ||
+        c->right_dy > deepest || llabs(c->left_dx) * ZT_WARP_LEAN > c->left_dy ||
+        llabs(c->right_dx) * ZT_WARP_LEAN > c->right_dy)
+        return false;
+
+    int64_t end_left = left_y + c->left_dy, end_right = right_y + c->right_dy;
+    int64_t last = end_left > end_right ? end_left : end_right;
+    /* A step's rounding may add up to 8 units over the cell. */
+    ret->first = (int)(((left_y < right_y ? left_y : right_y) - ZT_CELL) >> 16) - 1;
+    ret->rows = (int)((last + ZT_CELL) >> 16) + 3 - ret->first;
+    int64_t lean_left = zt_warp_lean(c->left_dx, c->left_dy);
+    int64_t lean_right = zt_warp_lean(c->right_dx, c->right_dy);
+    int64_t at = (int64_t)ret->first * 65536;
+    int64_t x_left = left_x + (((at - left_y) * lean_left) >> 16);
+    int64_t x_right = right_x + (((at - right_y) * lean_right) >> 16);
+    ret->left = (int)(x_left >> 16);
+    ret->x = (int32_t)(x_left & 0xffff);
+    ret->dx = (int32_t)((x_right - x_left + ZT_CELL / 2) >> ZT_CELL_BITS);
+    ret->lean = (int32_t)lean_left;
+    ret->turn = (int32_t)(lean_right - lean_left);
+    return true;
+}
+
 /* n samples of one row. */
 void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int32_t dx, int32_t dy,
                          int n, uint8_t *dst);
@@ -65,10 +137,14 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
 #ifdef ZT_WARP_AVX2
 void zt_warp_cell_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
                        uint8_t *dst, size_t stride);
+void zt_warp_straight_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                           const struct zt_warp_columns *columns, uint8_t *dst, size_t stride);
 #endif
 #ifdef ZT_WARP_NEON
 void zt_warp_cell_neon(const struct zt_plane *plane, const struct zt_warp_corners *corners,
                        uint8_t *dst, size_t stride);
+void zt_warp_straight_neon(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                           const struct zt_warp_columns *columns, uint8_t *dst, size_t stride);
 #endif
 
 #endif

@@ -107,4 +107,84 @@ void zt_warp_cell_neon(const struct zt_plane *plane, const struct zt_warp_corner
     }
 }
 
+/* ---- straight cells ------------------------------------------------------------------------ */
+
+static inline void fine_weights(int16x8_t t, int16x8_t w[4])
+{
+    int16x8_t u = vsubq_s16(vdupq_n_s16(32767), t);
+    int16x8_t t2 = vqrdmulhq_s16(t, t), t3 = vqrdmulhq_s16(t2, t);
+    int16x8_t u3 = vqrdmulhq_s16(vqrdmulhq_s16(u, u), u);
+
+    w[0] = vqrdmulhq_n_s16(u3, ZT_FINE_SIXTH);
+    w[1] = vaddq_s16(vsubq_s16(vdupq_n_s16(ZT_FINE_TWO_THIRDS), t2), vqrdmulhq_n_s16(t3, 16384));
+    w[3] = vqrdmulhq_n_s16(t3, ZT_FINE_SIXTH);
+    w[2] = vsubq_s16(vdupq_n_s16(INT16_MIN), /* 32768 */
+                     vaddq_s16(vaddq_s16(w[0], w[1]), w[3]));
+}
+
+/* The first pass for columns 8 * half and on: each source row at them. */
+static void filter_rows(const struct zt_plane *plane, const struct zt_warp_columns *c, int half,
+                        int16x8_t (*row)[2])
+{
+    const uint8_t *from = plane->at + (ptrdiff_t)c->first * (ptrdiff_t)plane->stride + c->left - 1;
+    int32_t x[8], step[8];
+
+    for (int i = 0; i < 8; i++) {
+        x[i] = c->x + (8 * half + i) * c->dx;
+        step[i] = c->lean + ((c->turn * (8 * half + i)) >> ZT_CELL_BITS);
+    }
+    int32x4_t low = vld1q_s32(x), high = vld1q_s32(x + 4);
+    for (int i = 0; i < c->rows; i++, from += plane->stride, x[0] += step[0]) {
+        const int32x4_t mask = vdupq_n_s32(0xffff), base = vdupq_n_s32(x[0] >> 16);
+        uint8x16_t taps = vld1q_u8(from + (x[0] >> 16));
+        uint8x8_t first = vmovn_u16(
+            vreinterpretq_u16_s16(vcombine_s16(vmovn_s32(vsubq_s32(vshrq_n_s32(low, 16), base)),
+                                               vmovn_s32(vsubq_s32(vshrq_n_s32(high, 16), base)))));
+        int16x8_t w[4];
+        uint16x8_t sum = vdupq_n_u16(0);
+
+        fine_weights(vcombine_s16(vmovn_s32(vshrq_n_s32(vandq_s32(low, mask), 1)),
+                                  vmovn_s32(vshrq_n_s32(vandq_s32(high, mask), 1))),
+                     w);
+        for (int k = 0; k < 4; k++) {
+            uint16x8_t v = vmovl_u8(vqtbl1_u8(taps, vadd_u8(first, vdup_n_u8((uint8_t)k))));
+            uint16x8_t by = vreinterpretq_u16_s16(w[k]);
+            sum = vaddq_u16(
+                sum, vcombine_u16(vshrn_n_u32(vmull_u16(vget_low_u16(v), vget_low_u16(by)), 8),
+                                  vshrn_n_u32(vmull_high_u16(v, by), 8)));
+        }
+        row[i][half] = vreinterpretq_s16_u16(sum);
+        low = vaddq_s32(low, vld1q_s32(step));
+        high = vaddq_s32(high, vld1q_s32(step + 4));
+    }
+}
+
+void zt_warp_straight_neon(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                           const struct zt_warp_columns *columns, uint8_t *dst, size_t stride)
+{
+    int16x8_t across[ZT_WARP_ROWS][2], w[4], fraction;
+
+    filter_rows(plane, columns, 0, across);
+    filter_rows(plane, columns, 1, across);
+    for (int j = 0; j < ZT_CELL; j++, dst += stride) {
+        struct zt_warp_step s = zt_warp_row(corners, j);
+        int first = s.y >> 16, last = (s.y + 15 * s.dy) >> 16;
+        int top = first < last ? first : last;
+        int16x8_t(*row)[2] = across + (top - 1 - columns->first);
+        for (int half = 0; half < 2; half++) {
+            int16x8_t whole = split(s.y + 8 * half * s.dy, s.dy, top, &fraction);
+            uint16x8_t lower = vcgtq_s16(whole, vdupq_n_s16(0));
+            int16x8_t sum = vdupq_n_s16(ZT_FINE_ROUNDING);
+            fine_weights(fraction, w);
+            for (int k = 0; k < 4; k++) {
+                int16x8_t v = row[k][half];
+                if (first != last)
+                    v = vbslq_s16(lower, row[k + 1][half], v);
+                sum = vaddq_s16(sum, vqrdmulhq_s16(v, w[k]));
+            }
+            vst1_u8(dst + 8 * half, vqmovun_s16(vshrq_n_s16(sum, 7)));
+        }
+    }
+}
+
 #endif

@@ -130,10 +130,10 @@ static double change_between(const struct zt_frame_buf *a, const struct zt_frame
 static const struct {
     enum zt_atmosphere kind;
     double y0, y1;         /* what it moves */
-    double still0, still1; /* what it leaves alone */
+    double still0, still1; /* what it leaves alone: whole cells */
 } rows[] = { { ZT_ATMO_WATER, 0.7, 0.95, 0, 0.45 },
              { ZT_ATMO_CLOUDS, 0.05, 0.3, 0.55, 1 },
-             { ZT_ATMO_WIND, 0.4, 0.52, 0.72, 1 } };
+             { ZT_ATMO_WIND, 0.4, 0.52, 0.725, 1 } };
 
 static void moves_what_the_words_name(void)
 {
