@@ -110,10 +110,24 @@ static const char *default_output(struct zt_arena *arena, const char *source)
     return zt_arena_printf(arena, "%.*s.mp4", (int)n, source + start);
 }
 
+static enum zt_code may_write(const struct job *job, const char *path, const char *other,
+                              struct zt_err *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return ZT_OK;
+    if (!S_ISREG(st.st_mode))
+        return zt_fail(err, ZT_E_CONFLICT, "%s is not a file that can be replaced", path);
+    if (!job->own->force)
+        return zt_fail(err, ZT_E_CONFLICT, "%s exists already; name %s, or replace it with --force",
+                       path, other);
+    return ZT_OK;
+}
+
 /* Where the video goes, checked before the work is done for nothing. */
 static enum zt_code choose_output(struct job *job, struct zt_err *err)
 {
-    struct stat st;
     const char *given = job->own->output;
 
     job->output = *given ? given : default_output(&job->args->arena, job->args->word[0]);
@@ -121,15 +135,12 @@ static enum zt_code choose_output(struct job *job, struct zt_err *err)
         return zt_fail(err, ZT_E_INVALID, "the name of the output file is too long");
     if (!zt_format(job->kept, sizeof(job->kept), "%s.kept", job->output))
         return zt_fail(err, ZT_E_INVALID, "the name of the output file is too long");
-    if (stat(job->output, &st) != 0)
-        return ZT_OK;
-    if (!S_ISREG(st.st_mode))
-        return zt_fail(err, ZT_E_CONFLICT, "%s is not a file that can be replaced", job->output);
-    if (!job->own->force)
-        return zt_fail(err, ZT_E_CONFLICT,
-                       "%s exists already; name another file with -o, or replace it with --force",
-                       job->output);
-    return ZT_OK;
+    ZT_TRY(may_write(job, job->output, "another file with -o", err));
+    const char *preview = job->own->preview;
+    if (*preview && strcmp(preview, job->output) == 0)
+        return zt_fail_field(err, ZT_E_INVALID, "preview",
+                             "--preview must name another file than the video's, %s", preview);
+    return *preview ? may_write(job, preview, "another with --preview", err) : ZT_OK;
 }
 
 /* ---- generating ---------------------------------------------------------------------------- */
@@ -219,12 +230,12 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
     if (render.live_path != NULL)
         preview_first(job, &render);
     enum zt_code rc = zt_render(&render, &job->plan, err);
+    if (render.live_path != NULL) /* before the video: it may be the same file by another name */
+        unlink(render.live_path);
     if (rc == ZT_OK)
         rc = zt_file_publish(job->part, job->output, err);
     if (rc == ZT_OK)
         forget_kept(job->kept);
-    if (render.live_path != NULL)
-        unlink(render.live_path);
     if (rc != ZT_OK) {
         unlink(job->part);
         if (*job->own->poster)

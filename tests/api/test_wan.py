@@ -263,3 +263,16 @@ class Preview(unittest.TestCase):
                 open(self.path("c.mp4"), "rb") as c:
             first = a.read()
             self.assertEqual((b.read() == first, c.read() == first), (True, True))
+
+    def test_never_takes_the_place_of_other_files(self):
+        with open(self.path("mine.txt"), "w", encoding="utf-8") as f:
+            f.write("mine")
+        done = self.generate("a.mp4", "--preview=" + self.path("mine.txt"))
+        self.assertIn("mine.txt exists already", done.stderr)
+        done = self.generate("a.mp4", "--preview=" + self.path("a.mp4"))
+        self.assertIn("--preview must name another file", done.stderr)
+        with open(self.path("mine.txt"), encoding="utf-8") as f:
+            self.assertEqual(f.read(), "mine")
+        self.assertEqual(os.listdir(self.temp.name), ["mine.txt"])
+        done = self.generate("a.mp4", "--preview=" + self.path("./a.mp4"))
+        self.assertEqual((done.returncode, probe(self.path("a.mp4"))["nb_read_frames"]), (0, "49"))
