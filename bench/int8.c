@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "measure.h"
 #include "tensor/cpu/openmp.h"
 
 #define TURNS  5
@@ -36,14 +36,6 @@ static void must(dnnl_status_t status)
     exit(1);
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* ---- what is measured ---------------------------------------------------------------------- */
 
 enum kind { SGEMM, S8S8, U8S8, KINDS };
@@ -55,18 +47,24 @@ struct product {
     bool repacks; /* the preferred layout is another one than rows as they are */
 };
 
-static void plain(enum kind kind, const void *a, const void *b, void *c)
+/* [m][n] = [m][k] times [n][k]; a is of u8 or s8. */
+static void int_product(enum kind kind, int64_t m, int64_t n, int64_t k, const void *a,
+                        const int8_t *b, int32_t *c)
 {
     const int32_t none = 0;
 
+    if (kind == S8S8)
+        must(dnnl_gemm_s8s8s32('N', 'T', 'F', m, n, k, 1, a, k, 0, b, k, 0, 0, c, n, &none));
+    else
+        must(dnnl_gemm_u8s8s32('N', 'T', 'F', m, n, k, 1, a, k, 0, b, k, 0, 0, c, n, &none));
+}
+
+static void plain(enum kind kind, const void *a, const void *b, void *c)
+{
     if (kind == SGEMM)
         must(dnnl_sgemm('N', 'T', size_m, size_n, size_k, 1, a, size_k, b, size_k, 0, c, size_n));
-    else if (kind == S8S8)
-        must(dnnl_gemm_s8s8s32('N', 'T', 'F', size_m, size_n, size_k, 1, a, size_k, 0, b, size_k, 0,
-                               0, c, size_n, &none));
     else
-        must(dnnl_gemm_u8s8s32('N', 'T', 'F', size_m, size_n, size_k, 1, a, size_k, 0, b, size_k, 0,
-                               0, c, size_n, &none));
+        int_product(kind, size_m, size_n, size_k, a, b, c);
 }
 
 static void place(struct product *p, int i, int arg, const dnnl_memory_desc_t *desc)
@@ -108,12 +106,6 @@ static struct product packed(enum kind kind)
     return p;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void measure(void)
 {
     size_t most = (size_t)(size_m > size_n ? size_m : size_n);
@@ -121,28 +113,26 @@ static void measure(void)
     zt_auto_free float *b = zt_new_array(float, most *(size_t)size_k);
     zt_auto_free float *c = zt_new_array(float, (size_t)(size_m * size_n));
     struct product p[KINDS];
-    double s[KINDS][2][TURNS], flop = 2.0 * (double)size_m * (double)size_k * (double)size_n;
+    double us[KINDS][2][TURNS], flop = 2.0 * (double)size_m * (double)size_k * (double)size_n;
 
     for (int kind = 0; kind < KINDS; kind++)
         p[kind] = packed((enum kind)kind);
     for (int turn = -1; turn < TURNS; turn++) /* the first only makes the code */
         for (int kind = 0; kind < KINDS; kind++) {
-            double start = now_s();
+            double start = cpu_us();
             plain((enum kind)kind, a, b, c);
-            double between = now_s();
+            double between = cpu_us();
             must(dnnl_primitive_execute(p[kind].primitive, stream, 3, p[kind].args));
             must(dnnl_stream_wait(stream));
             if (turn < 0)
                 continue;
-            s[kind][0][turn] = between - start;
-            s[kind][1][turn] = now_s() - between;
+            us[kind][0][turn] = between - start;
+            us[kind][1][turn] = cpu_us() - between;
         }
     printf("%-10s %12s %12s  %s\n", "GFLOP/s", "plain", "packed", "preferred layout");
     for (int kind = 0; kind < KINDS; kind++) {
-        for (int i = 0; i < 2; i++)
-            qsort(s[kind][i], TURNS, sizeof(double), by_value);
-        printf("%-10s %12.1f %12.1f  %s\n", kind_names[kind], flop / s[kind][0][TURNS / 2] / 1e9,
-               flop / s[kind][1][TURNS / 2] / 1e9,
+        printf("%-10s %12.1f %12.1f  %s\n", kind_names[kind],
+               flop / median(us[kind][0], TURNS) / 1e3, flop / median(us[kind][1], TURNS) / 1e3,
                p[kind].repacks ? "blocked" : "rows as they are");
     }
 }
@@ -154,17 +144,11 @@ static bool exact(enum kind kind, int a, int b)
     zt_auto_free uint8_t *x = zt_new_array(uint8_t, SIDE * WORST);
     zt_auto_free int8_t *w = zt_new_array(int8_t, SIDE * WORST);
     zt_auto_free int32_t *y = zt_new_array(int32_t, SIDE * SIDE);
-    const int32_t none = 0;
     bool same = true;
 
     memset(x, a, SIDE * WORST); /* of s8 the same bits */
     memset(w, b, SIDE * WORST);
-    if (kind == S8S8)
-        must(dnnl_gemm_s8s8s32('N', 'T', 'F', SIDE, SIDE, WORST, 1, (const int8_t *)x, WORST, 0, w,
-                               WORST, 0, 0, y, SIDE, &none));
-    else
-        must(dnnl_gemm_u8s8s32('N', 'T', 'F', SIDE, SIDE, WORST, 1, x, WORST, 0, w, WORST, 0, 0, y,
-                               SIDE, &none));
+    int_product(kind, SIDE, SIDE, WORST, x, w, y);
     for (int i = 0; i < SIDE * SIDE; i++)
         same = same && y[i] == a * b * WORST;
     return same;

@@ -14,13 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "measure.h"
 #include "tensor/device.h"
 #include "tensor/graph.h"
 
@@ -172,12 +172,7 @@ static struct ggml_tensor *build(const struct row *r, const struct bench *b,
 
 static double now_us(const struct zt_device *device)
 {
-    struct timespec t;
-
-    if (zt_device_threads(device) > 1)
-        return (double)zt_now_mono_us();
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+    return zt_device_threads(device) > 1 ? (double)zt_now_mono_us() : cpu_us();
 }
 
 static double once_us(struct zt_device *device, const struct row *r, const struct bench *b)
@@ -190,18 +185,6 @@ static double once_us(struct zt_device *device, const struct row *r, const struc
     double start = now_us(device);
     must(zt_graph_run(g, &err));
     return now_us(device) - start;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof(*v), by_value);
-    return v[n / 2];
 }
 
 static void name_row(const struct row *r, char *to, size_t size)

@@ -15,13 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include <ggml-alloc.h>
 
 #include "base/clock.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "measure.h"
 #include "models/wan/dit_inside.h"
 
 #define HEIGHT      30
@@ -82,12 +82,9 @@ static double flop_of(const struct ggml_tensor *t)
     return (double)ggml_nelements(t);
 }
 
-static double cpu_us(const struct meter *m)
+static double thread_us(const struct meter *m)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return ((double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3) / m->threads;
+    return cpu_us() / m->threads;
 }
 
 /* ggml asks before each operation and tells after it. */
@@ -96,10 +93,10 @@ static bool measure(struct ggml_tensor *t, bool ask, void *user)
     struct meter *m = user;
 
     if (ask) {
-        m->start_us = cpu_us(m);
+        m->start_us = thread_us(m);
         return true;
     }
-    m->us[part_of(t)] += cpu_us(m) - m->start_us;
+    m->us[part_of(t)] += thread_us(m) - m->start_us;
     m->flop[part_of(t)] += flop_of(t);
     return true;
 }

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/rng.h"
+#include "measure.h"
 #include "models/text/clean.h"
 #include "models/text/tokenizer.h"
 
@@ -30,28 +30,6 @@ static void must(enum zt_code rc, const char *what)
         return;
     fprintf(stderr, "%s: %s (%s)\n", what, err.msg, err.detail);
     exit(1);
-}
-
-static double cpu_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const double *x = a;
-    const double *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
-static double median(double *took_ms)
-{
-    qsort(took_ms, ROUNDS, sizeof(*took_ms), by_time);
-    return took_ms[ROUNDS / 2];
 }
 
 static void add_chinese(struct zt_buf *dst, unsigned n)
@@ -134,11 +112,12 @@ static struct zt_tokenizer *load(const char *label, const struct zt_buf *file)
 
     for (int i = 0; i < ROUNDS; i++) {
         zt_tokenizer_close(t);
-        double start = cpu_ms();
+        double start = cpu_us();
         must(zt_tokenizer_from_bytes(file->data, file->n, &t, &err), label);
-        took_ms[i] = cpu_ms() - start;
+        took_ms[i] = (cpu_us() - start) / 1e3;
     }
-    printf("load %-15s %5.1f MB  %8.2f ms\n", label, (double)file->n / 1e6, median(took_ms));
+    printf("load %-15s %5.1f MB  %8.2f ms\n", label, (double)file->n / 1e6,
+           median(took_ms, ROUNDS));
     return t;
 }
 
@@ -151,16 +130,16 @@ static void encode(const struct zt_tokenizer *t, const char *label, const struct
 
     for (int i = 0; i < ROUNDS; i++) {
         struct zt_buf clean = { .limit = 1 << 20 };
-        double start = cpu_ms();
+        double start = cpu_us();
         must(zt_prompt_clean(text->data, text->n, &clean, &err), label);
-        clean_ms[i] = cpu_ms() - start;
-        start = cpu_ms();
+        clean_ms[i] = (cpu_us() - start) / 1e3;
+        start = cpu_us();
         must(zt_tokenizer_encode(t, clean.data, clean.n, ZT_COUNT(ids), ids, &n, &err), label);
-        encode_ms[i] = cpu_ms() - start;
+        encode_ms[i] = (cpu_us() - start) / 1e3;
         zt_buf_clear(&clean);
     }
-    printf("%-20s clean %6.3f ms, tokenize %6.3f ms (%d ids)\n", label, median(clean_ms),
-           median(encode_ms), n);
+    printf("%-20s clean %6.3f ms, tokenize %6.3f ms (%d ids)\n", label, median(clean_ms, ROUNDS),
+           median(encode_ms, ROUNDS), n);
 }
 
 int main(void)

@@ -10,13 +10,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "measure.h"
 #include "zoetrope.h"
 
 #define DURATION_S 10
@@ -39,10 +39,7 @@ static void must(enum zt_code rc, const char *what)
 
 static int64_t given_us(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * ZT_SECOND_US + t.tv_nsec / 1000;
+    return (int64_t)cpu_us();
 }
 
 static int on_frame(void *user, const struct zt_frame *frame, int index)

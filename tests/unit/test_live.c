@@ -9,11 +9,11 @@
 #include "base/mem.h"
 #include "check.h"
 #include "media/frame.h"
+#include "mp4_boxes.h"
 
 #define SIDE       96
 #define FPS        24
 #define FRAMES     150
-#define FILE_MAX   (16 << 20)
 #define PATH_BYTES 256
 
 static char folder[] = "/tmp/zt_live_XXXXXX";
@@ -51,39 +51,6 @@ static void write_frames(struct zt_video *video, int from, int to)
     }
 }
 
-static struct zt_buf load(const char *path)
-{
-    struct zt_buf buf;
-
-    zt_buf_init(&buf, FILE_MAX);
-    CHECK_INT(path, zt_file_read(path, &buf, NULL), ZT_OK);
-    return buf;
-}
-
-static size_t be32(const char *p)
-{
-    const uint8_t *b = (const uint8_t *)p;
-
-    return (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
-}
-
-/* "ftyp moov moof mdat ...", whole boxes only; ret_end: where they end. */
-static void boxes(const struct zt_buf *file, char *dst, size_t size, size_t *ret_end)
-{
-    size_t at = 0;
-
-    dst[0] = '\0';
-    while (at + 8 <= file->n && strlen(dst) + 6 < size) {
-        size_t n = be32(file->data + at);
-        if (n < 8 || n > file->n - at)
-            break;
-        strncat(dst, file->data + at + 4, 4);
-        strcat(dst, " ");
-        at += n;
-    }
-    *ret_end = at;
-}
-
 static void can_be_read_while_it_grows(void)
 {
     static const char begin[] = "ftyp moov moof mdat moof mdat ";
@@ -102,7 +69,7 @@ static void can_be_read_while_it_grows(void)
             continue;
         seen = now;
         struct zt_buf file = load(live_path);
-        boxes(&file, order, sizeof(order), &end);
+        mp4_boxes(&file, order, sizeof(order), &end);
         CHECK_INT("boxes", strlen(order) / 5, 2 + 2 * seen);
         CHECK_INT("all of them whole", end, file.n);
         zt_buf_clear(&file);
@@ -193,7 +160,7 @@ static void never_touches_the_video(void)
     struct zt_buf live = load(live_path);
     char order[400];
     size_t end = 0;
-    boxes(&live, order, sizeof(order), &end);
+    mp4_boxes(&live, order, sizeof(order), &end);
     CHECK_STR("what was there", order, "ftyp moov moof mdat moof mdat ");
     zt_buf_clear(&live);
 #endif

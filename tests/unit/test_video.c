@@ -9,11 +9,11 @@
 #include "base/file.h"
 #include "check.h"
 #include "media/frame.h"
+#include "mp4_boxes.h"
 
-#define WIDTH    320
-#define HEIGHT   192
-#define FRAMES   60
-#define FILE_MAX (16 << 20)
+#define WIDTH  320
+#define HEIGHT 192
+#define FRAMES 60
 
 static char folder[] = "/tmp/zt_video_XXXXXX";
 
@@ -194,22 +194,6 @@ static void can_be_read_back(void)
     }
 }
 
-static struct zt_buf load(const char *path)
-{
-    struct zt_buf buf;
-
-    zt_buf_init(&buf, FILE_MAX);
-    CHECK_INT(path, zt_file_read(path, &buf, NULL), ZT_OK);
-    return buf;
-}
-
-static size_t be32(const char *p)
-{
-    const uint8_t *b = (const uint8_t *)p;
-
-    return (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
-}
-
 static bool contains(const struct zt_buf *buf, const char *bytes, size_t n)
 {
     for (size_t i = 0; i + n <= buf->n; i++)
@@ -221,19 +205,14 @@ static bool contains(const struct zt_buf *buf, const char *bytes, size_t n)
 /* ftyp, moov, then mdat; BT.709 in the colr box; nothing that differs from run to run. */
 static void begins_with_the_index(void)
 {
-    char order[64] = "";
+    char order[64];
+    size_t end = 0;
     const char *path = path_of("boxes.mp4");
 
     CHECK_INT("write", write_video(path, &plain, NULL), ZT_OK);
     struct zt_buf file = load(path);
-    for (size_t at = 0; at + 8 <= file.n && strlen(order) < 40;) {
-        size_t n = be32(file.data + at);
-        strncat(order, file.data + at + 4, 4);
-        strcat(order, " ");
-        if (n < 8)
-            break;
-        at += n;
-    }
+    mp4_boxes(&file, order, sizeof(order), &end);
+    CHECK_INT("all of them whole", end, file.n);
     CHECK("moov before mdat", strstr(order, "moov") != NULL && strstr(order, "mdat") != NULL &&
                                   strstr(order, "moov") < strstr(order, "mdat"));
     CHECK("colr", contains(&file, "colrnclx\0\1\0\1\0\1\0", 15));
