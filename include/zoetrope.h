@@ -198,10 +198,20 @@ typedef int zt_frame_fn(void *user, const struct zt_frame *frame, int index);
  */
 typedef int zt_progress_fn(void *user, const struct zt_progress *progress);
 
+/*
+ * A frame of what the video looks like so far, made for watching only: it may be smaller and is
+ * softer. Frames 0 to frames - 1 are a clip, the whole video or the part of it that is being made;
+ * a clip can end early, and the next one begins with frame 0. Non-zero ends this clip, not the
+ * generation.
+ */
+typedef int zt_preview_fn(void *user, const struct zt_frame *frame, int index, int frames);
+
 struct zt_sink {
     zt_frame_fn *on_frame;
     zt_progress_fn *on_progress;
     void *user;
+    zt_preview_fn *on_preview; /* NULL: not wanted; engines without steps make none */
+    int preview_every;         /* steps from one preview to the next */
 };
 
 /*

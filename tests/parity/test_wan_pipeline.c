@@ -170,6 +170,95 @@ static void equals_the_reference_step_by_step(void)
     free(negative);
 }
 
+/* What Euler's steps and guesses have to do with each other: see guesses_lie_on_the_way. */
+struct way {
+    float x[LATENT], x0[LATENT]; /* before the step; where it leads */
+    const double *sigma;
+    int guesses, steps;
+};
+
+static enum zt_code on_guess(void *user, const float *x0, struct zt_err *e)
+{
+    struct way *way = user;
+
+    (void)e;
+    memcpy(way->x0, x0, sizeof(way->x0));
+    way->guesses++;
+    return ZT_OK;
+}
+
+/* x moves straight towards x0, as far as the noise level falls. */
+static bool on_way(void *user, int done, int steps, const float *x)
+{
+    struct way *way = user;
+    static float want[LATENT];
+    float rest = (float)(way->sigma[done] / way->sigma[done - 1]);
+
+    way->steps = done;
+    if (done < steps) {
+        CHECK_INT("a guess a step", way->guesses, done);
+        for (int i = 0; i < LATENT; i++)
+            want[i] = way->x0[i] + rest * (way->x[i] - way->x0[i]);
+        CHECK_BELOW("on the way to it", parity_error(x, want, LATENT), 1e-5);
+    }
+    memcpy(way->x, x, sizeof(way->x));
+    return false;
+}
+
+static enum zt_code refuses(void *user, const float *x0, struct zt_err *e)
+{
+    (void)user;
+    (void)x0;
+    return zt_fail(e, ZT_E_IO, "no more");
+}
+
+static void guesses_lie_on_the_way(void)
+{
+    const struct zt_schedule schedule = {
+        .grid = ZT_GRID_UNIFORM, .update = ZT_UPDATE_EULER, .steps = STEPS, .shift = 5
+    };
+    static const bool held[T] = { true };
+    static struct way way;
+    zt_auto(dit_prompt) struct zt_dit_prompt *cond = NULL;
+    zt_auto(sampler) struct zt_sampler *sampler = NULL;
+    double sigma[STEPS + 1];
+    size_t n;
+    float *rows = parity_values(recorded, "prompt.rows", &n), *noise = values("noise");
+    struct zt_wan_denoise d = { .dit = wan->dit,
+                                .size = { T, 4, 6 },
+                                .schedule = &schedule,
+                                .given = noise,
+                                .held = held,
+                                .on_step = on_way,
+                                .on_guess = on_guess,
+                                .guess_every = 1,
+                                .user = &way };
+    float x[LATENT];
+
+    CHECK("sampler", ok(zt_sampler_new(&schedule, LATENT, &sampler, &err)));
+    for (int i = 0; i <= STEPS; i++)
+        sigma[i] = zt_sampler_sigma(sampler, i);
+    way.sigma = sigma;
+    CHECK("prompt", ok(zt_dit_prompt_new(wan->dit, rows, (int)(n / 64), &cond, &err)));
+    d.cond = cond;
+    memcpy(x, noise, sizeof(x));
+    memcpy(way.x, noise, sizeof(x));
+    CHECK("denoises", ok(zt_wan_denoise(&d, x, &err)));
+    CHECK_INT("none at the last step", way.guesses, STEPS - 1);
+    for (int c = 0; c < 48; c++)
+        CHECK("a held frame is as it is",
+              memcmp(way.x0 + c * T * PLANE, noise + c * T * PLANE, PLANE * sizeof(float)) == 0);
+    d.guess_every = 2;
+    d.on_step = NULL;
+    way.guesses = 0;
+    CHECK("every other step", ok(zt_wan_denoise(&d, x, &err)));
+    CHECK_INT("half as many", way.guesses, (STEPS - 1) / 2);
+    d.on_guess = refuses;
+    CHECK_INT("who refuses it ends all", zt_wan_denoise(&d, x, &err), ZT_E_IO);
+    free(rows);
+    free(noise);
+}
+
 /* The latent after STEPS of Euler; no frame is held. */
 static void denoises_within(const struct zt_dit_prompt *cond, const struct zt_dit_prompt *uncond,
                             double low, double high, float *x)
@@ -280,6 +369,102 @@ static void the_engine_makes_the_same_video(void)
     zt_image_clear(&first);
 }
 
+/* ---- previews ------------------------------------------------------------------------------ */
+
+#define TINY    ZT_FIXTURES "/wan/original/taew2_2_small.safetensors"
+#define FRAME_N (WIDTH * HEIGHT * 3)
+
+struct previews {
+    struct film film;
+    int clips, next;                           /* complete ones; the frame that comes next */
+    int stop_at;                               /* asks for no more at this frame; -1: never */
+    uint8_t last[2][FRAME_N], now[2][FRAME_N]; /* first and last frame, of two clips */
+};
+
+static int take_frame(void *user, const struct zt_frame *frame, int index)
+{
+    struct previews *p = user;
+
+    return on_frame(&p->film, frame, index);
+}
+
+static int on_preview(void *user, const struct zt_frame *frame, int index, int frames)
+{
+    struct previews *p = user;
+
+    CHECK_INT("frames of it", frames, FRAMES);
+    CHECK_INT("width of it", frame->width_px, WIDTH);
+    CHECK_INT("height of it", frame->height_px, HEIGHT);
+    CHECK("in order", index == 0 || index == p->next);
+    CHECK_INT("before any of the video", p->film.frames, 0);
+    p->next = index + 1;
+    if (index == 0)
+        memcpy(p->now[0], frame->plane[0], FRAME_N);
+    if (index == frames - 1) {
+        memcpy(p->now[1], frame->plane[0], FRAME_N);
+        if (p->clips++ > 0) {
+            CHECK("the given frame stays", memcmp(p->now[0], p->last[0], FRAME_N) == 0);
+            CHECK("the others change", memcmp(p->now[1], p->last[1], FRAME_N) != 0);
+        }
+        memcpy(p->last, p->now, sizeof(p->last));
+    }
+    return index == p->stop_at;
+}
+
+static void watched(const char *tiny, int every, int stop_at, const struct film *want,
+                    struct previews *p)
+{
+    struct zt_image first = picture(MODEL "/ref/pipeline_first.png");
+    const struct zt_plan plan = {
+        .width_px = WIDTH, .height_px = HEIGHT, .frames = FRAMES, .fps = 24
+    };
+    const struct zt_request request = {
+        .image = &first, .prompt = PROMPT, .resolution = ZT_480P, .duration_s = 5
+    };
+    const struct zt_sink sink = { .on_frame = want != NULL ? take_frame : on_frame,
+                                  .user = p,
+                                  .on_preview = want != NULL ? on_preview : NULL,
+                                  .preview_every = every };
+
+    memset(p, 0, sizeof(*p));
+    p->stop_at = stop_at;
+    p->film.pixels = calloc(FRAMES, FRAME_N);
+    zt_weights_close(wan->tiny_weights);
+    wan->tiny_weights = NULL;
+    snprintf(wan->files.path[ZT_PART_TINY], sizeof(wan->files.path[0]), "%s", tiny);
+    CHECK("made", ok(zt_wan_make(wan, &request, &plan, &sink, &err)));
+    CHECK_INT("all of it", p->film.frames, FRAMES);
+    if (want != NULL)
+        CHECK("the same video", memcmp(p->film.pixels, want->pixels, FRAMES * FRAME_N) == 0);
+    zt_image_clear(&first);
+}
+
+static void previews_change_nothing(void)
+{
+    struct previews *plain = calloc(1, sizeof(*plain)), *seen = calloc(1, sizeof(*seen));
+
+    watched("", 1, -1, NULL, plain);
+    watched(TINY, 1, -1, &plain->film, seen);
+    CHECK_INT("a clip a step but the last", seen->clips, STEPS - 1);
+    free(seen->film.pixels);
+    watched(TINY, 2, -1, &plain->film, seen);
+    CHECK_INT("a clip every other step", seen->clips, (STEPS - 1) / 2);
+    free(seen->film.pixels);
+    watched(TINY, 1, 3, &plain->film, seen);
+    CHECK_INT("stopped ones are no clips", seen->clips, 0);
+    CHECK_INT("and end where they are", seen->next, 4);
+    free(seen->film.pixels);
+    watched(TINY, 0, -1, &plain->film, seen);
+    CHECK_INT("not wanted", seen->next, 0);
+    free(seen->film.pixels);
+    watched(MODEL "/vae/diffusion_pytorch_model.safetensors", 1, -1, &plain->film, seen);
+    CHECK_INT("no tiny decoder, no clip", seen->next, 0);
+    free(seen->film.pixels);
+    free(plain->film.pixels);
+    free(plain);
+    free(seen);
+}
+
 int main(void)
 {
     const struct zt_engine_options options = { .model_path = MODEL,
@@ -294,7 +479,9 @@ int main(void)
     zt_wan_forget(wan, true); /* the file is in BF16: compared with the reference in f32 */
     RUN(equals_the_reference_step_by_step);
     RUN(guides_within_the_interval_alone);
+    RUN(guesses_lie_on_the_way);
     RUN(the_engine_makes_the_same_video);
+    RUN(previews_change_nothing);
     zt_wan_engine.close(self);
     zt_weights_close(recorded);
     return check_done();

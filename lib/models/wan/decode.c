@@ -42,6 +42,12 @@ static uint8_t to_byte(float value)
     return (uint8_t)(scaled <= 0 ? 0 : scaled >= 255 ? 255 : lrintf(scaled));
 }
 
+void zt_wan_bytes_of(const float *values, size_t n, uint8_t *dst)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = to_byte(values[i]);
+}
+
 static enum zt_code show(struct zt_wan_job *job, const float *rgb, struct zt_err *err)
 {
     const struct zt_plan *plan = job->plan;
@@ -54,8 +60,7 @@ static enum zt_code show(struct zt_wan_job *job, const float *rgb, struct zt_err
                                     .plane = { job->pixels },
                                     .stride = { (size_t)plan->width_px * 3 } };
 
-    for (size_t i = 0; i < n; i++)
-        dst[i] = to_byte(rgb[i]);
+    zt_wan_bytes_of(rgb, n, dst);
     if (!same) {
         const struct zt_image image = { job->width_px, job->height_px, (size_t)job->width_px * 3,
                                         job->small };

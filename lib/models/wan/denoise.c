@@ -59,6 +59,21 @@ static enum zt_code velocity(const struct loop *l, int step, const float *x, str
     return zt_clip_numbers(l->v, l->n, what, err);
 }
 
+/* x = (1 - sigma) x0 + sigma noise, and the velocity is noise - x0. Into uncond, done with here. */
+static enum zt_code guess(const struct loop *l, int step, const float *x, struct zt_err *err)
+{
+    const struct zt_wan_denoise *d = l->d;
+    float sigma = (float)zt_sampler_sigma(l->sampler, step);
+
+    if (d->guess_every == 0 || (step + 1) % d->guess_every != 0 ||
+        step + 1 == zt_sampler_steps(l->sampler))
+        return ZT_OK;
+    for (size_t i = 0; i < l->n; i++)
+        l->uncond[i] = x[i] - sigma * l->v[i];
+    hold(l, l->uncond);
+    return d->on_guess(d->user, l->uncond, err);
+}
+
 static enum zt_code run(const struct loop *l, float *x, struct zt_err *err)
 {
     const struct zt_wan_denoise *d = l->d;
@@ -67,6 +82,7 @@ static enum zt_code run(const struct loop *l, float *x, struct zt_err *err)
     hold(l, x);
     for (int i = 0; i < steps; i++) {
         ZT_TRY(velocity(l, i, x, err));
+        ZT_TRY(guess(l, i, x, err));
         if (zt_sampler_wants_noise(l->sampler))
             zt_noise_fill(d->seed, d->stream + 1 + (uint64_t)i, 0, l->n, l->noise);
         zt_sampler_step(l->sampler, l->v, l->noise, x);

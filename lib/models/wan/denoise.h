@@ -11,6 +11,9 @@
 /* After step `done` of `steps`: x is the sample at the next level. True stops. */
 typedef bool zt_wan_step_fn(void *user, int done, int steps, const float *x);
 
+/* x0: where a step's velocity leads, until the call returns. What it returns ends the loop. */
+typedef enum zt_code zt_wan_guess_fn(void *user, const float *x0, struct zt_err *err);
+
 struct zt_wan_denoise {
     struct zt_dit *dit;
     const struct zt_dit_prompt *cond;
@@ -28,6 +31,8 @@ struct zt_wan_denoise {
     const bool *held;      /* [t]: such a frame is always clean and has timestep 0 */
     uint64_t seed, stream; /* of the fresh noise some samplers add: streams stream + 1 + step */
     zt_wan_step_fn *on_step; /* may be NULL */
+    zt_wan_guess_fn *on_guess;
+    int guess_every; /* on_guess is told each so many steps, not at the last; 0: never */
     void *user;
 };
 
@@ -35,6 +40,7 @@ struct zt_wan_denoise {
  * x  [channels][t][h][w]: noise at the start, the latent at the end
  *   ZT_E_CORRUPT    the model gave values that are no numbers; msg has step and count
  *   ZT_E_CANCELLED  on_step or the device's stop function said so
+ *   what on_guess returned
  *   ZT_E_INVALID, ZT_E_NOMEM
  */
 enum zt_code zt_wan_denoise(const struct zt_wan_denoise *d, float *x, struct zt_err *err);

@@ -1,6 +1,6 @@
 /*
  * inside.h - what the files of the Wan engine share: the open model, and one generation's way
- * through it. For wan.c, words.c, memory.c, make.c and decode.c.
+ * through it. For wan.c, words.c, memory.c, make.c, decode.c and preview.c.
  */
 #ifndef ZT_MODELS_WAN_INSIDE_H
 #define ZT_MODELS_WAN_INSIDE_H
@@ -81,6 +81,8 @@ enum zt_code zt_wan_fits(struct zt_wan *wan, const struct zt_request *request,
 enum zt_code zt_wan_need_dit(struct zt_wan *wan, struct zt_err *err);
 enum zt_code zt_wan_need_vae(struct zt_wan *wan, struct zt_err *err);
 enum zt_code zt_wan_need_tiny(struct zt_wan *wan, struct zt_err *err);
+/* The tiny decoder's weights, checked to take the DiT's latents. */
+enum zt_code zt_wan_open_tiny(struct zt_wan *wan, struct zt_err *err);
 /* Lets networks go, so that they come back in f32. */
 void zt_wan_forget(struct zt_wan *wan, bool exact);
 
@@ -94,6 +96,14 @@ enum zt_code zt_wan_make(struct zt_wan *wan, const struct zt_request *request,
 
 /* decode.c: the part's latent to frames, handed on; with less memory where it must. */
 enum zt_code zt_wan_decode(struct zt_wan_job *job, struct zt_err *err);
+
+/* Values of -1 ... 1 to bytes. */
+void zt_wan_bytes_of(const float *values, size_t n, uint8_t *dst);
+
+/* preview.c: whether previews are wanted and can be made. */
+bool zt_wan_may_preview(struct zt_wan_job *job);
+/* Shows a latent of the part. Fails only when the device cannot be used any more. */
+enum zt_code zt_wan_preview(struct zt_wan_job *job, const float *latent, struct zt_err *err);
 
 /* The stop function of the job's devices: tells progress, and whether the caller wants no more. */
 bool zt_wan_stopped(void *job);

@@ -170,6 +170,11 @@ static bool on_step(void *user, int done, int steps, const float *x)
     return zt_meter_step(&job->meter, done, steps, NULL) != ZT_OK;
 }
 
+static enum zt_code on_guess(void *user, const float *x0, struct zt_err *err)
+{
+    return zt_wan_preview(user, x0, err);
+}
+
 static enum zt_code start_noise(const struct zt_wan_job *job, float *x, struct zt_err *err)
 {
     const char *path = job->wan->noise_path;
@@ -206,6 +211,8 @@ static enum zt_code denoise(struct zt_wan_job *job, const float *given, const bo
         .seed = (uint64_t)job->request->seed,
         .stream = (uint64_t)job->part * STREAMS_PER_PART,
         .on_step = on_step,
+        .on_guess = on_guess,
+        .guess_every = zt_wan_may_preview(job) ? job->meter.sink->preview_every : 0,
         .user = job,
     };
     ZT_TRY(zt_wan_denoise(&d, job->latent, err));

@@ -71,6 +71,24 @@ static enum zt_code open_part(const struct zt_wan *wan, enum zt_part part, struc
     return ZT_OK;
 }
 
+enum zt_code zt_wan_open_tiny(struct zt_wan *wan, struct zt_err *err)
+{
+    struct zt_tae_config config;
+
+    if (wan->tiny_weights != NULL)
+        return ZT_OK;
+    ZT_TRY(open_part(wan, ZT_PART_TINY, &wan->tiny_weights, err));
+    ZT_TRY(zt_tae_config_read(wan->tiny_weights, &config, err));
+    if (config.z == wan->dit_config.channels && config.patch * 8 == ZT_VAE_SCALE)
+        return ZT_OK;
+    zt_weights_close(wan->tiny_weights);
+    wan->tiny_weights = NULL;
+    return zt_fail_field(err, ZT_E_CORRUPT, "model",
+                         "the tiny decoder's latents have %d channels of %d pixels, the DiT's %d "
+                         "of %d",
+                         config.z, config.patch * 8, wan->dit_config.channels, ZT_VAE_SCALE);
+}
+
 static enum zt_code open_text(struct zt_wan *wan, struct zt_err *err)
 {
     const char *path = wan->files.path[ZT_PART_TEXT];
@@ -104,7 +122,7 @@ static enum zt_code open_parts(struct zt_wan *wan, struct zt_err *err)
                              "the autoencoder's latents have %d channels, the DiT's %d",
                              wan->vae_config.z, wan->dit_config.channels);
     if (wan->card.decoder == ZT_DECODER_TINY)
-        ZT_TRY(open_part(wan, ZT_PART_TINY, &wan->tiny_weights, err));
+        ZT_TRY(zt_wan_open_tiny(wan, err));
     return open_text(wan, err);
 }
 
