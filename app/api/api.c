@@ -42,6 +42,7 @@ static const struct zt_route routes[] = {
     { "GET",  "/api/v1/jobs/events",     0, true,  zt_api_events,  NULL },
     { "POST", "/api/v1/jobs/runTask", ZT_KIE_BODY_MAX, true, zt_api_run, zt_api_admit_create },
     { "GET",  ZT_FILES_ROUTE,            0, false, zt_api_file,    NULL },
+    { "GET",  ZT_PREVIEW_ROUTE,          0, false, zt_api_preview, NULL },
     { "POST", "/api/file-base64-upload", ZT_UPLOAD_BASE64_BODY, true, zt_api_upload_base64,
       zt_api_admit_upload },
     { "POST", "/api/file-stream-upload", ZT_UPLOAD_FORM_BODY, true, zt_api_upload_form,

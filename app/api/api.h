@@ -39,6 +39,13 @@ struct zt_api_sizes {
                      int *ret_width_px, int *ret_height_px);
 };
 
+/* What can be watched of a task: the first `bytes` of an open file, which may grow. */
+struct zt_api_preview_file {
+    int fd;
+    int64_t bytes;
+    char etag[64];
+};
+
 struct zt_guard;
 
 /* Files that clients send. */
@@ -78,6 +85,9 @@ struct zt_api_options {
     void (*created)(void *user);   /* a task was added: wake a worker; may be NULL */
     void (*cancelled)(void *user, bool callback); /* a task was: tell its worker; may be NULL */
     void (*callback_due)(void *user);             /* a callback is to be sent again; may be NULL */
+    /* ZT_E_NOT_FOUND: there is nothing to watch. NULL: nowhere is. */
+    enum zt_code (*preview)(void *user, const struct zt_task *task, struct zt_api_preview_file *ret,
+                            struct zt_err *err);
     void (*state)(void *user, struct zt_api_state *ret); /* NULL: nothing stands in the way */
     /* The text for /metrics, appended; NULL: there is none. */
     enum zt_code (*metrics)(void *user, struct zt_store *store, struct zt_buf *buf,

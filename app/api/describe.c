@@ -385,6 +385,17 @@ static const char *const paths[] = {
     "\"206\":{\"description\":\"a part of it\"},\"304\":{\"description\":\"as it was\"},"
     "\"404\":{\"description\":\"no such file, or expired\"},"
     "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}}}",
+    "{\"/previews/{token}/{name}\":{\"get\":{\"operationId\":\"preview\","
+    "\"summary\":\"What can be watched of a task before it has ended; ranges, ETag, HEAD\","
+    "\"security\":[],"
+    "\"parameters\":[{\"name\":\"token\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}},{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
+    "\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{"
+    "\"200\":{\"description\":\"what there is now\",\"content\":{\"video/mp4\":{}}},"
+    "\"206\":{\"description\":\"a part of it\"},\"304\":{\"description\":\"as it was\"},"
+    "\"404\":{\"description\":\"nothing yet, or the task has ended\"},"
+    "\"416\":{\"description\":\"nothing of the range is inside the file\"}}}}}",
     "{\"/api/file-base64-upload\":{\"post\":{\"operationId\":\"uploadBase64\","
     "\"summary\":\"Stores a picture that is sent in base64; its URL can be used as image_url\","
     "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":"
@@ -507,6 +518,9 @@ static const struct {
     { "etaMs", "[\"integer\",\"null\"]", "milliseconds to the end, estimated; null: unknown" },
     { "etaLowMs", "[\"integer\",\"null\"]", "the end mostly comes after this" },
     { "etaHighMs", "[\"integer\",\"null\"]", "and before this; both are null with etaMs" },
+    { "previewUrl", "[\"string\",\"null\"]",
+      "an MP4 of what there is so far, while an engine with weights works; null: nothing" },
+    { "previewVersion", "\"integer\"", "grows when previewUrl has something new; 0 without it" },
     { "creditsConsumed", "\"number\"", "what it has cost; 0 once it failed and was given back" },
     { "engine", "\"string\"", "which engine works, or worked, on it" },
     { "recordId", "\"string\"", "equal to taskId" },

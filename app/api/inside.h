@@ -151,6 +151,7 @@ void zt_api_credit(struct zt_http_req *req, void *user);
 void zt_api_record(struct zt_http_req *req, void *user);
 void zt_api_list(struct zt_http_req *req, void *user);
 void zt_api_file(struct zt_http_req *req, void *user);
+void zt_api_preview(struct zt_http_req *req, void *user);
 void zt_api_healthz(struct zt_http_req *req, void *user);
 void zt_api_readyz(struct zt_http_req *req, void *user);
 void zt_api_metrics(struct zt_http_req *req, void *user);
@@ -265,6 +266,7 @@ void zt_api_redeliver(struct zt_http_req *req, void *user);
 bool zt_api_resolution(const char *name, enum zt_resolution *ret);
 
 #define ZT_FILES_ROUTE   "/files/{token}/{name}"
+#define ZT_PREVIEW_ROUTE "/previews/{token}/{name}"
 #define ZT_API_FILE_NAME 128
 
 /* What a file of a result is served as. */

@@ -71,6 +71,21 @@ static void key_int_or_null(struct zt_out *out, const char *key, bool known, int
         zt_out_key_raw(out, key, "null");
 }
 
+/* Where a task that is not done can be watched. */
+static void key_preview(struct zt_out *out, const struct view *v)
+{
+    const struct zt_task *t = v->task;
+    bool shows = t->preview > 0 && t->preview_token != NULL && t->preview_token[0] != '\0';
+
+    if (shows)
+        zt_out_key_string(out, "previewUrl",
+                          zt_arena_printf(v->arena, "%s/previews/%s/%s.mp4", v->public_url,
+                                          t->preview_token, t->id));
+    else
+        zt_out_key_raw(out, "previewUrl", "null");
+    zt_out_key_int(out, "previewVersion", shows ? t->preview : 0);
+}
+
 static const char *or_empty(const char *text)
 {
     return text ? text : "";
@@ -104,6 +119,7 @@ static void write_record(struct zt_out *out, const struct view *v)
     key_int_or_null(out, "etaMs", eta->known, eta->us / ZT_MS_US);
     key_int_or_null(out, "etaLowMs", eta->known, eta->low_us / ZT_MS_US);
     key_int_or_null(out, "etaHighMs", eta->known, eta->high_us / ZT_MS_US);
+    key_preview(out, v);
     zt_api_key_credit(out, "creditsConsumed", t->credit_milli);
     zt_out_key_string(out, "engine", or_empty(t->engine));
     zt_out_key_string(out, "recordId", t->id);

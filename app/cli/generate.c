@@ -223,6 +223,7 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
         .comment = zt_arena_printf(&job->args->arena, "engine=%s seed=%" PRId64, config->engine,
                                    job->seed),
         .live_path = *job->own->preview ? job->own->preview : NULL,
+        .preview_every = (int)config->preview_every,
         .on_progress = on_progress,
         .must_end = must_end,
         .user = job,

@@ -73,6 +73,10 @@ const struct zt_setting zt_settings_table[] = {
     { .name = "niceness", .kind = ZT_KIND_INT, .at = AT(niceness), .fallback = "5", .max = 19,
       .commands = WORK,
       .help = "how far workers stand back behind other processes, so that the API stays quick" },
+    { .name = "preview-every", .kind = ZT_KIND_INT, .at = AT(preview_every), .fallback = "10",
+      .max = 1000, .commands = MAKE,
+      .help = "steps of an engine with weights between previews, where it has its tiny decoder; "
+              "0: a server shows nothing before the end" },
     { .name = "preset", .kind = ZT_KIND_TEXT, .at = AT(preset), .fallback = "veryfast",
       .value = "NAME", .commands = MAKE,
       .help = "x264 preset: ultrafast, superfast, veryfast, faster, fast, medium, slow, slower" },

@@ -130,14 +130,17 @@ void zt_http_reply_file(struct zt_http_req *req, int fd, int64_t bytes, int64_t 
                         const char *type, const char *etag)
 {
     zt_auto_fd int owned = fd;
-    int64_t modified_s = modified_us / ZT_SECOND_US;
+    bool dated = modified_us != ZT_HTTP_UNDATED;
+    int64_t modified_s = dated ? modified_us / ZT_SECOND_US : INT64_MAX; /* later than any date */
     char date[ZT_HTTP_DATE];
     char range[80];
     int64_t first = 0;
     int64_t last = bytes - 1;
 
-    zt_http_date(modified_s, date);
-    zt_http_set(req, MHD_HTTP_HEADER_LAST_MODIFIED, date);
+    if (dated) {
+        zt_http_date(modified_s, date);
+        zt_http_set(req, MHD_HTTP_HEADER_LAST_MODIFIED, date);
+    }
     zt_http_set(req, MHD_HTTP_HEADER_ETAG, etag);
     zt_http_set(req, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
     if (not_modified(req, etag, modified_s)) {

@@ -137,7 +137,9 @@ void zt_http_reply_take(struct zt_http_req *req, int status, const char *type, s
 /*
  * A file, with Content-Length, ETag, Last-Modified, Accept-Ranges, one byte range (206/416), the
  * conditional headers (If-None-Match, If-Modified-Since, If-Range) and HEAD. Takes over fd.
+ * modified_us ZT_HTTP_UNDATED: it changes more than once a second, and only the ETag tells.
  */
+#define ZT_HTTP_UNDATED INT64_MIN
 void zt_http_reply_file(struct zt_http_req *req, int fd, int64_t bytes, int64_t modified_us,
                         const char *type, const char *etag);
 

@@ -42,6 +42,7 @@ struct zt_config {
     int64_t price_480p, price_720p, price_1080p; /* thousandths of a credit a second of video */
     int64_t keep_files_us, keep_least_us, keep_bytes, keep_tasks_us;
     int64_t max_upload_bytes, upload_bytes, upload_fetches, keep_uploads_us;
+    int64_t preview_every; /* steps of an engine; 0: nothing can be watched before the end */
     const char *preset; /* of the encoder */
     int64_t crf;
     int log_level;  /* enum zt_log_level */

@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "service/handles.h"
+#include "service/preview.h"
 
 #define STILL_QUALITY 90
 
@@ -14,6 +15,8 @@ struct state {
     enum zt_code rc; /* why on_frame said stop */
     struct zt_err err;
     int frames;
+    struct zt_preview *preview; /* NULL: not wanted */
+    int live;                   /* fragments of the video that can be watched */
 };
 
 /* A point that tests name: any frame, and any frame of a task with a given seed. */
@@ -31,6 +34,15 @@ static void pass_crash_points(const struct zt_render *render)
 #endif
 }
 
+static void tell_live(struct state *s)
+{
+    int live = zt_video_live(s->video);
+
+    if (live > s->live && s->render->on_live != NULL)
+        s->render->on_live(s->render->user);
+    s->live = live;
+}
+
 static int on_frame(void *user, const struct zt_frame *frame, int index)
 {
     struct state *s = user;
@@ -42,12 +54,21 @@ static int on_frame(void *user, const struct zt_frame *frame, int index)
     }
     pass_crash_points(r);
     s->rc = zt_video_write(s->video, frame, &s->err);
+    tell_live(s);
     if (s->rc == ZT_OK && index == 0 && r->poster_path != NULL)
         s->rc = zt_frame_save_jpeg(frame, r->poster_path, STILL_QUALITY, &s->err);
     if (s->rc == ZT_OK && index == s->plan.frames - 1 && r->last_path != NULL)
         s->rc = zt_frame_save_jpeg(frame, r->last_path, STILL_QUALITY, &s->err);
     s->frames++;
     return s->rc != ZT_OK;
+}
+
+/* Once there are frames of the video itself, they are what is watched. */
+static int on_preview(void *user, const struct zt_frame *frame, int index, int frames)
+{
+    struct state *s = user;
+
+    return zt_video_live(s->video) > 0 || !zt_preview_frame(s->preview, frame, index, frames);
 }
 
 static int on_progress(void *user, const struct zt_progress *progress)
@@ -82,7 +103,14 @@ enum zt_code zt_render(const struct zt_render *r, struct zt_plan *ret, struct zt
     zt_auto(video) struct zt_video *video = NULL;
     ZT_TRY(zt_video_open(r->video_path, &options, &video, err));
     s.video = video;
-    const struct zt_sink sink = { .on_frame = on_frame, .on_progress = on_progress, .user = &s };
+    zt_auto(preview) struct zt_preview *preview =
+        r->live_path != NULL && r->preview_every > 0 ? zt_preview_new(r, s.plan.fps) : NULL;
+    s.preview = preview;
+    const struct zt_sink sink = { .on_frame = on_frame,
+                                  .on_progress = on_progress,
+                                  .user = &s,
+                                  .on_preview = preview != NULL ? on_preview : NULL,
+                                  .preview_every = r->preview_every };
     enum zt_code rc = zt_generate(r->engine, r->request, &sink, err);
     if (s.rc != ZT_OK) { /* the engine only knows that it was told to stop */
         if (err != NULL)

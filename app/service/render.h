@@ -12,7 +12,13 @@ struct zt_render {
     const struct zt_request *request;
     const char *video_path;
     const char *poster_path, *last_path; /* NULL: not wanted */
-    const char *live_path;               /* as zt_video_options; NULL: not wanted */
+    /*
+     * What can be watched meanwhile, an MP4: what the engine shows between steps, each so many, and
+     * from its first frames on the video itself (zt_video_options). NULL: not wanted.
+     */
+    const char *live_path;
+    int preview_every;           /* steps; 0: only the video's own frames */
+    void (*on_live)(void *user); /* the file at live_path has something new; may be NULL */
     const char *preset;
     int crf, threads;
     const char *title, *comment;

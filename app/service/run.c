@@ -21,6 +21,7 @@
 #include "base/auto.h"
 #include "base/digest.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "base/str.h"
@@ -28,6 +29,7 @@
 #include "service/config.h"
 #include "service/drain.h"
 #include "service/lease.h"
+#include "service/preview.h"
 #include "service/render.h"
 #include "service/sandbox.h"
 #include "service/scratch.h"
@@ -58,6 +60,8 @@ struct job {
     char tmp[FILES][PATH_MAX];            /* "" once published or when never made */
     char published[FILES][BLOB_NAME_MAX]; /* "" before */
     char scratch[PATH_MAX];               /* what the engine keeps for another attempt */
+    char preview[PATH_MAX];               /* what can be watched meanwhile; "": nothing */
+    char preview_token[2 * TOKEN_BYTES + 1];
     int64_t bytes;
     int64_t began_us;   /* monotonic */
     int64_t started_us; /* monotonic; of the engine */
@@ -154,11 +158,7 @@ static enum zt_code read_image(const struct job *job, const char *field, const c
 
 static enum zt_code read_inputs(struct job *job, struct zt_err *err)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-    const char *id = job->task->id;
-
-    /* Ids are made here, so a stranger among them means a damaged store: no file gets its name. */
-    if (*id == '\0' || strlen(id) > ZT_TASK_ID_MAX || strspn(id, allowed) != strlen(id))
+    if (!zt_task_id_names_file(job->task->id))
         return zt_fail(err, ZT_E_INVALID, "the task's id cannot name a file");
     ZT_TRY(zt_i2v_from_input(job->task->input, job->arena, &job->in, err));
     ZT_TRY(read_image(job, "image_url", job->in.image_url, &job->image, err));
@@ -197,6 +197,50 @@ static void planned(void *user, const struct zt_plan *plan)
                     (int64_t)((double)job->run->config->stall_us * (work > 1 ? work : 1)));
 }
 
+/* There is something new to watch. It is only that: trouble with it is logged and no more. */
+static void on_live(void *user)
+{
+    struct job *job = user;
+    struct zt_err err = { 0 };
+
+    if (zt_store_preview(job->run->store, &job->lease, job->preview_token, &err) != ZT_OK)
+        ZT_LOG(WARN, "preview_not_recorded", "task=%s msg=\"%s\" detail=\"%s\"", job->task->id,
+               err.msg, err.detail);
+}
+
+/* Where what can be watched goes; nowhere for an engine that is done before anybody looks. */
+static void find_preview(struct job *job)
+{
+    const struct zt_config *config = job->run->config;
+    struct zt_err err = { 0 };
+
+    if (config->preview_every == 0 || strcmp(config->engine, "motion") == 0)
+        return;
+    enum zt_code rc = zt_make_dirs(job->scratch, 0700, &err);
+    if (rc == ZT_OK)
+        rc = zt_preview_path(job->run->data, job->task, job->preview, &err);
+    if (rc != ZT_OK) {
+        job->preview[0] = '\0';
+        ZT_LOG(WARN, "no_preview", "task=%s msg=\"%s\" detail=\"%s\"", job->task->id, err.msg,
+               err.detail);
+        return;
+    }
+    zt_random_token(job->preview_token, TOKEN_BYTES);
+}
+
+static void preview_first(struct job *job, const struct zt_render *render)
+{
+    struct zt_err err = { 0 };
+
+    report(job, "preview");
+    enum zt_code rc = zt_preview_first(render, job->preview, &err);
+    if (rc == ZT_OK)
+        on_live(job);
+    else if (rc != ZT_E_CANCELLED)
+        ZT_LOG(WARN, "no_preview", "task=%s msg=\"%s\" detail=\"%s\"", job->task->id, err.msg,
+               err.detail);
+}
+
 static enum zt_code generate(struct job *job, struct zt_err *err)
 {
     const struct zt_config *config = job->run->config;
@@ -215,6 +259,7 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
     for (int i = 0; i < FILES; i++)
         ZT_TRY(
             zt_blobs_tmp(job->run->blobs, file_suffix[i], job->tmp[i], sizeof(job->tmp[i]), err));
+    find_preview(job);
     const struct zt_render render = {
         .engine = job->run->engine,
         .request = &request,
@@ -226,11 +271,16 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
         .threads = (int)config->threads,
         .comment = zt_arena_printf(job->arena, "engine=%s model=%s seed=%" PRId64 " task=%s",
                                    config->engine, job->task->model, job->in.seed, job->task->id),
+        .live_path = job->preview[0] != '\0' ? job->preview : NULL,
+        .preview_every = (int)config->preview_every,
+        .on_live = on_live,
         .planned = planned,
         .on_progress = on_progress,
         .must_end = must_end,
         .user = job,
     };
+    if (render.live_path != NULL)
+        preview_first(job, &render);
     return zt_render(&render, &job->plan, err);
 }
 
@@ -376,6 +426,8 @@ static void forget_scratch(const struct job *job, enum zt_run_end end)
 {
     struct zt_err err = { 0 };
 
+    if (job->preview[0] != '\0')
+        unlink(job->preview);
     if (job->scratch[0] == '\0' ||
         (end != ZT_RUN_SUCCEEDED && end != ZT_RUN_FAILED && end != ZT_RUN_CANCELLED))
         return;

@@ -21,6 +21,7 @@
 #include "service/disk.h"
 #include "service/metrics.h"
 #include "service/outbound.h"
+#include "service/preview.h"
 #include "service/retain.h"
 #include "service/secret.h"
 #include "service/signals.h"
@@ -97,6 +98,14 @@ static void tell_state(void *user, struct zt_api_state *ret)
         .workers_wanted = (int)s->config->workers,
         .workers_alive = zt_supervisor_alive(s->supervisor),
     };
+}
+
+static enum zt_code open_preview(void *user, const struct zt_task *task,
+                                 struct zt_api_preview_file *ret, struct zt_err *err)
+{
+    const struct serve *s = user;
+
+    return zt_preview_read(s->data.folder, task, ret, err);
 }
 
 static enum zt_code write_metrics(void *user, struct zt_store *store, struct zt_buf *buf,
@@ -280,6 +289,7 @@ static enum zt_code open_http(struct serve *s, struct zt_err *err)
         .created = work_waits,
         .cancelled = task_cancelled,
         .callback_due = callback_due,
+        .preview = open_preview,
         .state = tell_state,
         .metrics = write_metrics,
         .refused_full = refused_full,

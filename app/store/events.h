@@ -20,6 +20,7 @@ struct zt_event {
     int percent;
     const char *stage;
     int step, steps;
+    int64_t preview;
 };
 
 /* Which events: those after an id, of one task, of one key, or all. */

@@ -406,6 +406,22 @@ const char *const zt_sqlite_schema[] = {
     "CREATE TRIGGER task_pending_out AFTER DELETE ON task"
     " WHEN old.state IN ('waiting','queuing','generating')"
     " BEGIN UPDATE api_key SET pending=pending-1 WHERE id=old.key_id; END;",
+
+    /*
+     * What can be watched of a task before it has ended (zt_store_preview): the unguessable part of
+     * its address, which goes with the attempt, and how often it changed. A change is an event.
+     */
+    "ALTER TABLE task ADD COLUMN preview_token TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE task ADD COLUMN preview INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN preview INTEGER NOT NULL DEFAULT 0;"
+    "DROP TRIGGER task_event;"
+    "CREATE TRIGGER task_event AFTER UPDATE OF state, percent, stage, step, steps, preview ON task"
+    " WHEN new.state<>old.state OR new.percent<>old.percent OR new.stage<>old.stage"
+    "  OR new.step<>old.step OR new.steps<>old.steps OR new.preview<>old.preview"
+    " BEGIN INSERT INTO event (task_seq, key_id, at_us, state, attempt, started_us, moved_us,"
+    "   percent, stage, step, steps, preview)"
+    "  VALUES (new.seq, new.key_id, new.updated_us, new.state, new.attempt, new.started_us,"
+    "   new.moved_us, new.percent, new.stage, new.step, new.steps, new.preview); END;",
 };
 
 const int zt_sqlite_schema_version = (int)ZT_COUNT(zt_sqlite_schema);

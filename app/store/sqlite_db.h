@@ -39,6 +39,7 @@ enum zt_stmt {
     ZT_STMT_START,
     ZT_STMT_RENEW,
     ZT_STMT_PROGRESS,
+    ZT_STMT_PREVIEW,
     ZT_STMT_SUCCEED,
     ZT_STMT_FAIL,
     ZT_STMT_PUT_BACK,

@@ -27,6 +27,7 @@ static void read_event(struct zt_query *q, struct zt_arena *arena, struct zt_eve
     ret->stage = zt_query_get_text(q, c++, arena);
     ret->step = (int)zt_query_get_int(q, c++, 0, INT32_MAX);
     ret->steps = (int)zt_query_get_int(q, c++, 0, INT32_MAX);
+    ret->preview = zt_query_get_int(q, c++, 0, INT64_MAX);
 }
 
 static enum zt_stmt statement_for(const struct zt_event_filter *filter)
@@ -147,6 +148,7 @@ void zt_event_apply(const struct zt_event *event, struct zt_task *task)
     task->stage = event->stage;
     task->step = event->step;
     task->steps = event->steps;
+    task->preview = event->preview;
     if (final)
         return;
     task->completed_us = 0;

@@ -15,7 +15,7 @@
     "id, key_id, model, engine, state, param, input, callback_url, attempt, worker, lease_us,"     \
     " created_us, started_us, completed_us, updated_us, percent, stage, step, steps, result,"      \
     " fail_code, fail_msg, file_token, files_expire_us, file_bytes, files_removed, size,"          \
-    " moved_us, credit"
+    " moved_us, credit, preview_token, preview"
 #define KEY_COLUMNS "k.id, k.name, k.hint, k.webhook_secret, k.created_us, k.revoked_us, k.used_us"
 /* sqlite_users.c reads them in this order. */
 #define KEY_ACCOUNT                                                                                \
@@ -49,7 +49,7 @@
 
 #define EVENT_COLUMNS                                                                              \
     "e.id, t.id, e.key_id, e.at_us, e.state, e.attempt, e.started_us, e.moved_us, e.percent,"      \
-    " e.stage, e.step, e.steps"
+    " e.stage, e.step, e.steps, e.preview"
 #define PACE_COLUMNS                                                                               \
     "p.engine, p.model, p.size, p.runs, p.inputs_us, p.total_us, p.spread_us, p.marks"
 
@@ -57,7 +57,7 @@
 #define IS_HELD   "state IN ('queuing','generating')"
 #define HAS_FILES "state='success' AND files_removed=0"
 /* What a task looks like that nobody holds. */
-#define RELEASED "worker='', lease_us=0, lease_len_us=0"
+#define RELEASED "worker='', lease_us=0, lease_len_us=0, preview_token=''"
 #define UNTOUCHED                                                                                  \
     RELEASED ", engine='', started_us=0, moved_us=0, percent=0, stage='', step=0, steps=0"
 /* A task never ends before it began, whatever the clock says. */
@@ -92,7 +92,7 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
                               " t.param, t.created_us, t.started_us, t.completed_us, t.updated_us,"
                               " t.percent, t.stage, t.result, t.fail_code, t.fail_msg,"
                               " t.file_token, t.step, t.steps, t.size, t.moved_us,"
-                              " t.credit, k.allow_ip"
+                              " t.credit, t.preview_token, t.preview, k.allow_ip"
                               " FROM api_key k LEFT JOIN task t ON t.id=?2 AND t.key_id=k.id"
                               " WHERE k.hash=?1 AND k.revoked_us=0"
                               " AND (k.expires_us=0 OR k.expires_us>?3)" },
@@ -148,6 +148,9 @@ const struct zt_stmt_row zt_sqlite_stmts[ZT_STMTS] = {
                                   " moved_us=iif(?6>percent, ?4, moved_us),"
                                   " percent=max(percent, ?6), stage=?7, step=?8, steps=?9" LEASE
                                   " AND " IS_HELD },
+    /* ?4 now, ?5 token. */
+    [ZT_STMT_PREVIEW] = { .sql = "UPDATE task SET preview=preview+1, preview_token=?5,"
+                                 " updated_us=?4" LEASE " AND state='generating'" },
     /* ?4 now, ?5 result, ?6 token, ?7 when files expire, ?8 bytes. No row: the lease was lost. */
     [ZT_STMT_SUCCEED] = { .sql = "UPDATE task SET state='success', result=?5, file_token=?6,"
                                  " files_expire_us=?7, file_bytes=?8, percent=100,"

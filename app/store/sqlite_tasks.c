@@ -8,7 +8,7 @@
 #define ATTEMPTS_SEEN_MAX 1000000 /* more in a row is damage */
 #define KEY_USED_STEP_US  ZT_MINUTE_US
 #define SEQ_MAX           INT64_MAX
-#define VIEW_ALLOW_IP     22 /* its column of ZT_STMT_VIEW */
+#define VIEW_ALLOW_IP     24 /* its column of ZT_STMT_VIEW */
 
 static enum zt_code fail_lost(const struct zt_lease *lease, struct zt_err *err)
 {
@@ -66,6 +66,8 @@ enum zt_code zt_sqlite_read_task(struct zt_query *q, struct zt_arena *arena, str
     t->size = zt_query_get_text(q, c++, arena);
     t->moved_us = zt_query_get_int(q, c++, 0, INT64_MAX);
     t->credit_milli = zt_query_get_int(q, c++, 0, INT64_MAX);
+    t->preview_token = zt_query_get_text(q, c++, arena);
+    t->preview = zt_query_get_int(q, c++, 0, INT64_MAX);
     *ret = t;
     *ret_extra = c;
     return zt_query_check(q, err);
@@ -189,6 +191,8 @@ static enum zt_code read_viewed(struct zt_query *q, struct zt_arena *arena, stru
     t->size = zt_query_get_text(q, c++, arena);
     t->moved_us = zt_query_get_int(q, c++, 0, INT64_MAX);
     t->credit_milli = zt_query_get_int(q, c++, 0, INT64_MAX);
+    t->preview_token = zt_query_get_text(q, c++, arena);
+    t->preview = zt_query_get_int(q, c++, 0, INT64_MAX);
     t->input = t->callback_url = t->worker = "";
     return zt_query_check(q, err);
 }
@@ -470,6 +474,25 @@ enum zt_code zt_store_renew(struct zt_store *store, const struct zt_lease *lease
     ZT_TRY(zt_sqlite_enter(store, err));
     return zt_sqlite_leave(store, renew(store, lease, lease_us, progress, err), ZT_POINT("renew"),
                            err);
+}
+
+static enum zt_code preview(struct zt_store *store, const struct zt_lease *lease, const char *token,
+                            struct zt_err *err)
+{
+    zt_auto_query struct zt_query q = zt_query_open(store, ZT_STMT_PREVIEW);
+
+    bind_lease(&q, lease);
+    zt_query_int(&q, zt_sqlite_now(store));
+    zt_query_text(&q, token);
+    return run_leased(&q, lease, err);
+}
+
+enum zt_code zt_store_preview(struct zt_store *store, const struct zt_lease *lease,
+                              const char *token, struct zt_err *err)
+{
+    zt_assert(token[0] != '\0');
+    ZT_TRY(zt_sqlite_enter(store, err));
+    return zt_sqlite_leave(store, preview(store, lease, token, err), ZT_POINT("preview"), err);
 }
 
 static enum zt_code succeed(struct zt_store *store, const struct zt_lease *lease,

@@ -121,6 +121,13 @@ enum zt_code zt_store_start(struct zt_store *store, const struct zt_lease *lease
 enum zt_code zt_store_renew(struct zt_store *store, const struct zt_lease *lease, int64_t lease_us,
                             const struct zt_progress *progress, struct zt_err *err);
 
+/*
+ * There is something new to watch of a task that is GENERATING, at an address with this token; it
+ * ends with the lease.
+ */
+enum zt_code zt_store_preview(struct zt_store *store, const struct zt_lease *lease,
+                              const char *token, struct zt_err *err);
+
 struct zt_result {
     const char *result; /* JSON object */
     const char *file_token;

@@ -45,6 +45,13 @@ bool zt_task_may_become(enum zt_task_state from, enum zt_task_state to)
     return (next_states[from] & 1u << to) != 0;
 }
 
+bool zt_task_id_names_file(const char *id)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+    return *id != '\0' && strlen(id) <= ZT_TASK_ID_MAX && strspn(id, allowed) == strlen(id);
+}
+
 bool zt_task_is_final(enum zt_task_state state)
 {
     zt_assert((unsigned)state < ZT_TASK_STATES);

@@ -32,7 +32,11 @@ bool zt_task_state_parse(const char *name, enum zt_task_state *ret);
 bool zt_task_may_become(enum zt_task_state from, enum zt_task_state to);
 bool zt_task_is_final(enum zt_task_state state);
 
-#define ZT_TASK_ID_MAX       64
+#define ZT_TASK_ID_MAX 64
+
+/* Ids are made here; another kind in a store is damage, and no file may get its name. */
+bool zt_task_id_names_file(const char *id);
+
 #define ZT_TASK_MAX_ATTEMPTS 3
 #define ZT_TASK_CANCELLED    "499" /* fail_code: clients know no sixth state */
 
@@ -57,8 +61,10 @@ struct zt_task {
     int percent;       /* 0 ... 100 */
     const char *stage; /* "" before the first report */
     int step, steps;
-    const char *result;    /* JSON object made by the worker; "" before success */
-    const char *fail_code; /* "" unless failed: "422", "500", "501", ... */
+    const char *preview_token; /* the unguessable part of its address; "": nothing to watch */
+    int64_t preview;           /* how often what can be watched changed */
+    const char *result;        /* JSON object made by the worker; "" before success */
+    const char *fail_code;     /* "" unless failed: "422", "500", "501", ... */
     const char *fail_msg;
     const char *file_token; /* the unguessable part of the result's URL; "" before success */
     int64_t files_expire_us;

@@ -20,7 +20,7 @@ const bearer = () => (key ? { Authorization: `Bearer ${key}` } : {});
 
 /* A file of ours at the address this page came from, whatever name the server knows itself by. */
 export function local(address) {
-  const at = address.search(/\/(files|uploads)\//);
+  const at = address.search(/\/(files|uploads|previews)\//);
   return at < 0 ? address : url(address.slice(at + 1)).href;
 }
 

@@ -39,8 +39,8 @@ export const stateName = record => t(`state-${isCancelled(record) ? "cancelled" 
 
 /* What a task is doing, in words: "Drawing frames". */
 function doing(record) {
-  const word = `stage-${record.stage}`;
-  return record.state === "waiting" || !record.stage ? stateName(record) : has(word) ? t(word) : record.stage;
+  const word = [`stage-${record.engine}-${record.stage}`, `stage-${record.stage}`].find(has);
+  return record.state === "waiting" || !record.stage ? stateName(record) : word ? t(word) : record.stage;
 }
 
 function howFar(record) {
@@ -138,9 +138,27 @@ export class Stage {
     this.parts.far.textContent = howFar(record);
     this.parts.slits.setAttribute("aria-valuenow", String(percent));
     this.parts.slits.setAttribute("aria-valuetext", `${doing(record)}, ${percent} %`);
+    this.showSoFar(record);
     this.parts.slits.classList.toggle("idle-slits", record.state !== "generating");
     [...this.parts.slits.children].forEach((slit, i) => slit.classList.toggle("lit", i < Math.round(percent / 100 * SLITS)));
     this.say(doing(record));
+  }
+
+  /* What can be watched already, each time it changes; the old one stays until the new one can be seen. */
+  showSoFar(record) {
+    if (!record.previewUrl || this.parts.version === record.previewVersion) return;
+    this.parts.version = record.previewVersion;
+    const video = h("video", { class: "fill", src: `${local(record.previewUrl)}?version=${record.previewVersion}`, loop: true,
+      playsinline: true, preload: "auto", "aria-label": t("so-far"), id: "so-far" });
+    const parts = this.parts;
+    video.muted = true;
+    video.addEventListener("loadeddata", () => {
+      if (this.parts !== parts || parts.version !== record.previewVersion || !this.shown?.startsWith("going:")) return;
+      $("so-far")?.remove();
+      this.screen.querySelector(".going").before(video);
+      this.shape(video.videoWidth, video.videoHeight);
+      if (!calm()) video.play().catch(() => {});
+    }, { once: true });
   }
 
   showLost(lost) {

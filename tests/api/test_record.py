@@ -8,7 +8,7 @@ from harness import JSON, LITE, PRO, RECORD, Server, data_url, png
 
 KEYS = ["taskId", "model", "state", "param", "resultJson", "failCode", "failMsg", "costTime", "completeTime",
         "createTime", "updateTime", "progress", "stage", "step", "steps", "queuePosition", "etaMs", "etaLowMs",
-        "etaHighMs", "creditsConsumed", "engine", "recordId"]
+        "etaHighMs", "previewUrl", "previewVersion", "creditsConsumed", "engine", "recordId"]
 
 
 class Record(unittest.TestCase):

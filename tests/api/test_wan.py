@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -219,6 +221,121 @@ class Refused(unittest.TestCase):
         done = self.generate(f"--model={MODEL}", "--device=abacus")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("there is no device abacus; there is: auto, CPU", done.stderr)
+
+
+class Watched(Case):
+    """A task that can be watched: the worker stops where a test wants it, and dies when it has looked."""
+
+    flags = ("--preview-every=1", "--lease=2s", "--heartbeat=500ms", "--drain=1s")
+    tiny = os.path.join(ROOT, "tests/fixtures/wan/original/taew2_2_small.safetensors")
+
+    @classmethod
+    def prepare(cls):
+        shutil.copy(cls.tiny, os.path.join(cls.model, "taew2_2.safetensors"))
+
+    def wait_for(self, task, version):
+        """The record once what can be watched has changed so often."""
+        end = time.monotonic() + harness.WORK_S
+        while time.monotonic() < end:
+            data = self.server.record(task).data
+            if data["previewVersion"] >= version or data["state"] in ("success", "fail"):
+                return data
+            time.sleep(0.1)
+        raise RuntimeError(f"nothing to watch: {data}\n{self.server.text_of_log()[-2000:]}")
+
+    def get(self, data, method="GET", **headers):
+        return self.server.ask(method, urllib.parse.urlsplit(data["previewUrl"]).path, key=None,
+                               headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def look(self, answer):
+        path = os.path.join(self.temp.name, "preview.mp4")
+        with open(path, "wb") as f:
+            f.write(answer.body)
+        done = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "format_tags=comment", "-of",
+                               "default=nk=1:nw=1", path], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.strip(), int(probe(path)["nb_read_frames"])
+
+    def kill_worker(self, task):
+        with self.server.database() as db:
+            name = db.execute("SELECT worker FROM task WHERE id=?", (task,)).fetchone()[0]
+        pid = re.search(rf"worker_spawned .*worker={re.escape(name)} pid=(\d+)", self.server.text_of_log())
+        os.kill(int(pid.group(1)), signal.SIGKILL)
+
+    def frames(self, path):
+        """A digest of the encoded frames, without what is said about them."""
+        return subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-map", "0:v", "-c", "copy", "-f", "md5", "-"],
+                              capture_output=True, text=True, check=True).stdout
+
+
+class BetweenSteps(Watched):
+    env = {"ZOETROPE_CRASH": "wan.kept:1:hang"}
+
+    def test_is_shown_and_gone(self):
+        task = self.make()
+        self.assertEqual(self.server.record(task).data["previewUrl"], None)
+        data = self.wait_for(task, 4)
+        self.assertEqual((data["previewVersion"], data["stage"]), (4, "denoise"))
+        answer = self.get(data)
+        self.assertEqual((answer.status, answer.headers["Content-Type"], answer.headers["Cache-Control"]),
+                         (200, "video/mp4", "no-store"))
+        self.assertNotIn("Last-Modified", answer.headers)
+        comment, frames = self.look(answer)
+        self.assertRegex(comment, "^engine=wan .*preview=between$")
+        self.assertEqual(frames, 49)
+
+        tag = answer.headers["ETag"]
+        self.assertEqual(self.get(data, If_None_Match=tag).status, 304)
+        self.assertEqual(self.get(data, If_Modified_Since="Fri, 01 Jan 2100 00:00:00 GMT").status, 200)
+        part = self.get(data, Range="bytes=4-7")
+        self.assertEqual((part.status, part.body), (206, b"ftyp"))
+        self.assertEqual((self.get(data, "HEAD").status, self.get(data, "HEAD").body), (200, b""))
+
+        path = urllib.parse.urlsplit(data["previewUrl"]).path
+        _, token, name = path.strip("/").split("/")
+        for wrong in (f"/previews/{token[:-1]}/{name}", f"/previews/{'0' * len(token)}/{name}",
+                      f"/previews/{token}/other.mp4", f"/previews/{token}/{task}", f"/previews//{name}",
+                      f"/files/{token}/{name}"):
+            self.assertEqual(self.server.ask("GET", wrong, key=None).status, 404, wrong)
+        other = self.server.add_key("another")
+        self.assertEqual(self.server.record(task, other).code, 422)
+
+        self.kill_worker(task)
+        path, _, final = self.video(task)  # the next worker goes on at the decode
+        self.assertEqual((final["previewUrl"], final["previewVersion"]), (None, 0))
+        self.assertEqual(self.get(data).status, 404)
+        self.nothing_is_left()
+
+        plain = os.path.join(self.temp.name, "plain.mp4")
+        still = os.path.join(self.temp.name, "still.png")
+        with open(still, "wb") as f:
+            f.write(png(160, 90))
+        subprocess.run([harness.PROGRAM, "generate", still, "a red ball rolls", "--engine=wan",
+                        f"--model={self.model}", "--resolution=480p", "--duration=2", "--seed=7", "--threads=1",
+                        "--preset=ultrafast", "-o", plain], capture_output=True, check=True,
+                       env={k: v for k, v in os.environ.items() if k != "ZOETROPE_CRASH"})
+        self.assertEqual(self.frames(path), self.frames(plain))
+
+
+class WhileDecoding(Watched):
+    env = {"ZOETROPE_CRASH": "render.frame:97:hang"}  # of these the first 49 are the motion engine's
+
+    def test_grows_by_fragments(self):
+        task = self.make()
+        data = self.wait_for(task, 5)
+        answer = self.get(data)
+        comment, frames = self.look(answer)
+        self.assertRegex(comment, "^engine=wan .*task=task_[a-z0-9_]+$")
+        self.assertGreaterEqual(answer.body.count(b"moof"), 1)
+        self.assertIn(frames, (24, 48))
+
+
+class Unwatched(Watched):
+    flags = ("--preview-every=0",)
+
+    def test_shows_nothing_when_told_so(self):
+        _, seen = self.server.wait(self.make())
+        self.assertEqual({data["previewUrl"] for data in seen}, {None})
 
 
 class Preview(unittest.TestCase):

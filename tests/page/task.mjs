@@ -1,8 +1,10 @@
 /* task.mjs - a video from the button to the screen: progress, playing, failing, comparing. */
 import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
 
 import { accessible, broken, check, fill, fits, part, same, until, visit } from "./checks.mjs";
-import { WORK_MS } from "./world.mjs";
+import { ROOT, Server, WORK_MS } from "./world.mjs";
 
 /* A small copy of what the video shows at a time: 16 x 9 pixels. */
 const frameAt = (page, seconds, selector = "#video") => page.$eval(selector, async (video, at) => {
@@ -173,4 +175,42 @@ part("alone", "the server goes away", async world => {
   check("where it was", resumed.length > 0 && resumed.every(Boolean), JSON.stringify(resumed));
   await page.click("#cancel");
   await page.waitForSelector(".failure");
+});
+
+/* The engine with weights on the tiny model, held where it has shown all that it shows between steps. */
+part("alone", "what there is so far", async world => {
+  const model = fs.mkdtempSync(path.join(os.tmpdir(), "zt-page-model-"));
+  const fixture = path.join(ROOT, "tests/fixtures/wan");
+  for (const name of ["model_index.json", "scheduler", "text_encoder", "tokenizer", "transformer", "vae", "zoetrope.json"])
+    fs.cpSync(path.join(fixture, name), path.join(model, name), { recursive: true });
+  fs.copyFileSync(path.join(fixture, "original/taew2_2_small.safetensors"), path.join(model, "taew2_2.safetensors"));
+  const server = new Server(world.server.program, "--engine=wan", `--model=${model}`, "--threads=1", "--preview-every=1",
+    "--preset=ultrafast", "--extended-durations", "--drain=1s");
+  process.env.ZOETROPE_CRASH = "wan.kept:1:hang";
+  try {
+    await server.start();
+  } finally {
+    delete process.env.ZOETROPE_CRASH;
+  }
+  const page = await visit({ ...world, server });
+  await fill(page, { prompt: "a red ball rolls", duration: "5" });
+  await page.keyboard.press("Control+Enter");
+  await page.waitForSelector("#so-far", { timeout: WORK_MS });
+  await until("the last one", () => page.$eval("#so-far", v => v.src.endsWith("version=4")).catch(() => false), WORK_MS);
+  await ready(page, "#so-far");
+  const shown = await page.$eval("#so-far", v => ({ length: v.duration, muted: v.muted, label: v.getAttribute("aria-label"), n: document.querySelectorAll("#so-far").length }));
+  check("its length", Math.abs(shown.length - 121 / 24) < 0.1, String(shown.length));
+  same("silent, named, and alone", [shown.muted, shown.label, shown.n], [true, "What there is so far", 1]);
+  await until("it plays by itself", () => page.$eval("#so-far", v => v.currentTime > 0.2));
+  check("there is something on it", new Set(await frameAt(page, 0.1, "#so-far")).size > 20);
+  same("what it does, in words", await page.textContent(".going-stage"), "Denoising");
+  await accessible(page, "so far");
+  if (process.env.SHOTS) await page.screenshot({ path: path.join(process.env.SHOTS, "so-far.png") });
+  await page.click("#cancel");
+  await until("gone when it is cancelled", () => page.evaluate(() => !document.getElementById("so-far")));
+  same("nothing went wrong in the browser", page.wrong, []);
+  await page.context().close();
+  world.pages.splice(world.pages.indexOf(page), 1);
+  await server.close(); /* its worker hangs, so it has to be killed */
+  fs.rmSync(model, { recursive: true, force: true });
 });

@@ -467,7 +467,8 @@ static void tells_of_success(void)
               "\"costTime\":10000,\"completeTime\":1765186753319,\"createTime\":1765186743319,"
               "\"updateTime\":1765186753319,\"progress\":100,\"stage\":\"encode\","
               "\"step\":0,\"steps\":0,\"queuePosition\":null,\"etaMs\":0,\"etaLowMs\":0,"
-              "\"etaHighMs\":0,\"creditsConsumed\":0,\"engine\":\"motion\","
+              "\"etaHighMs\":0,\"previewUrl\":null,\"previewVersion\":0,\"creditsConsumed\":0,"
+              "\"engine\":\"motion\","
               "\"recordId\":\"task_bytedance_1765186743319aabb\","
               "\"task_id\":\"task_bytedance_1765186743319aabb\","
               "\"callbackType\":\"task_completed\"}}");

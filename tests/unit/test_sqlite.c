@@ -299,6 +299,7 @@ static void uses_its_indexes(void)
         { ZT_STMT_START, "(id=?)" },
         { ZT_STMT_RENEW, "(id=?)" },
         { ZT_STMT_PROGRESS, "(id=?)" },
+        { ZT_STMT_PREVIEW, "(id=?)" },
         { ZT_STMT_SUCCEED, "(id=?)" },
         { ZT_STMT_FAIL, "(id=?)" },
         { ZT_STMT_PUT_BACK, "(id=?)" },
@@ -415,12 +416,12 @@ static void moves_as_the_diagram_says(void)
 static void fences_every_statement_of_a_worker(void)
 {
     static const enum zt_stmt worker[] = { ZT_STMT_START,   ZT_STMT_RENEW, ZT_STMT_PROGRESS,
-                                           ZT_STMT_SUCCEED, ZT_STMT_FAIL,  ZT_STMT_PUT_BACK };
+                                           ZT_STMT_SUCCEED, ZT_STMT_FAIL,  ZT_STMT_PUT_BACK,
+                                           ZT_STMT_PREVIEW };
 
-    for (size_t i = 0; i < ZT_COUNT(worker); i++) {
-        const char *sql = zt_sqlite_stmts[worker[i]].sql;
-        CHECK_HAS("fence", sql, " WHERE id=?1 AND worker=?2 AND attempt=?3 AND state");
-    }
+    for (size_t i = 0; i < ZT_COUNT(worker); i++)
+        CHECK_HAS("fence", zt_sqlite_stmts[worker[i]].sql,
+                  " WHERE id=?1 AND worker=?2 AND attempt=?3 AND state");
 }
 
 /* ---- damaged rows -------------------------------------------------------------------------- */

@@ -199,7 +199,7 @@ static void fails_a_task(void)
 }
 
 /* What a worker can send. */
-enum move { START, RENEW, PROGRESS, SUCCEED, FAIL, PUT_BACK, MOVES };
+enum move { START, RENEW, PROGRESS, PREVIEW, SUCCEED, FAIL, PUT_BACK, MOVES };
 
 static enum zt_code send(struct zt_store *store, enum move move, const struct zt_lease *lease)
 {
@@ -212,6 +212,8 @@ static enum zt_code send(struct zt_store *store, enum move move, const struct zt
         return zt_store_renew(store, lease, LEASE_US, NULL, &err);
     case PROGRESS:
         return zt_store_renew(store, lease, LEASE_US, &progress, &err);
+    case PREVIEW:
+        return zt_store_preview(store, lease, "intruder", &err);
     case SUCCEED:
         return zt_store_succeed(store, lease, &result, NULL, &err);
     case FAIL:
@@ -227,7 +229,8 @@ static void a_lost_lease_changes_nothing(void)
 {
     static const char dump[] = "SELECT group_concat(quote(state) || worker || lease_us || attempt"
                                " || percent || stage || engine || result || fail_msg ||"
-                               " updated_us || file_token) FROM task";
+                               " updated_us || file_token || preview || preview_token)"
+                               " FROM task";
     static const char *const states[] = { "queuing", "generating" };
 
     for (int s = 0; s < 2; s++) {
@@ -261,6 +264,40 @@ static void a_lost_lease_changes_nothing(void)
         CHECK_INT("the holder goes on", zt_store_renew(w.store, &now, LEASE_US, NULL, &err), ZT_OK);
         world_clear(&w);
     }
+}
+
+/* The address goes with the attempt; how often it changed is counted on. */
+static void shows_a_preview_while_it_runs(void)
+{
+    static const char dump[] = "SELECT preview || ' ' || preview_token FROM task";
+    struct world w;
+
+    world_init(&w);
+    add(&w, "a");
+    struct zt_lease lease = claim(&w, "w", "a");
+    CHECK_INT("not before it runs", zt_store_preview(w.store, &lease, "t1", &err), ZT_E_CONFLICT);
+    zt_store_start(w.store, &lease, "wan", &err);
+    CHECK_STR("none yet", ask(&w, dump), "0 ");
+    CHECK_INT("shows", zt_store_preview(w.store, &lease, "t1", &err), ZT_OK);
+    CHECK_INT("again", zt_store_preview(w.store, &lease, "t1", &err), ZT_OK);
+    struct zt_task *task = get(&w, "a");
+    CHECK_INT("changes", task->preview, 2);
+    CHECK_STR("address", task->preview_token, "t1");
+    zt_store_put_back(w.store, &lease, true, "x", NULL, &err);
+    CHECK_STR("put back", ask(&w, dump), "2 ");
+    lease = claim(&w, "w", "a");
+    zt_store_start(w.store, &lease, "wan", &err);
+    zt_store_preview(w.store, &lease, "t2", &err);
+    w.now_us += LEASE_US;
+    zt_store_reap(w.store, NULL, NULL, &err);
+    CHECK_STR("the worker died", ask(&w, dump), "3 ");
+    lease = claim(&w, "w", "a");
+    zt_store_start(w.store, &lease, "wan", &err);
+    zt_store_preview(w.store, &lease, "t3", &err);
+    CHECK_STR("another attempt", ask(&w, dump), "4 t3");
+    zt_store_succeed(w.store, &lease, &result, NULL, &err);
+    CHECK_STR("done", ask(&w, dump), "4 ");
+    world_clear(&w);
 }
 
 static void nothing_moves_a_task_that_waits_or_is_final(void)
@@ -739,6 +776,7 @@ int main(void)
     RUN(runs_a_task);
     RUN(fails_a_task);
     RUN(a_lost_lease_changes_nothing);
+    RUN(shows_a_preview_while_it_runs);
     RUN(nothing_moves_a_task_that_waits_or_is_final);
     RUN(reaps_at_the_limit_and_not_before);
     RUN(reaps_a_dead_worker_at_once);

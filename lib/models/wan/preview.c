@@ -49,7 +49,7 @@ bool zt_wan_may_preview(struct zt_wan_job *job)
            wan->files.path[ZT_PART_TINY][0] != '\0' && zt_wan_open_tiny(wan, NULL) == ZT_OK;
 }
 
-/* The device's memory for graphs is let go before and after: the DiT's and this are never at once. */
+/* Memory for graphs is let go before and after: the DiT's and this are never there at once. */
 enum zt_code zt_wan_preview(struct zt_wan_job *job, const float *latent, struct zt_err *err)
 {
     const struct zt_vae_size size = { job->size.t, job->size.h, job->size.w };
