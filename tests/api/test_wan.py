@@ -256,7 +256,13 @@ class Watched(Case):
         self.assertEqual(done.stderr, "")
         return done.stdout.strip(), int(probe(path)["nb_read_frames"])
 
-    def kill_worker(self, task):
+    def kill_worker_once_kept(self, task):
+        """Ends the worker when the latent is on disk, where the next one finds it."""
+        work = os.path.join(self.server.path, "data", "work", task)
+        end = time.monotonic() + harness.WORK_S
+        while "latent.00" not in os.listdir(work):
+            self.assertLess(time.monotonic(), end, os.listdir(work))
+            time.sleep(0.1)
         with self.server.database() as db:
             name = db.execute("SELECT worker FROM task WHERE id=?", (task,)).fetchone()[0]
         pid = re.search(rf"worker_spawned .*worker={re.escape(name)} pid=(\d+)", self.server.text_of_log())
@@ -300,7 +306,7 @@ class BetweenSteps(Watched):
         other = self.server.add_key("another")
         self.assertEqual(self.server.record(task, other).code, 422)
 
-        self.kill_worker(task)
+        self.kill_worker_once_kept(task)
         path, _, final = self.video(task)  # the next worker goes on at the decode
         self.assertEqual((final["previewUrl"], final["previewVersion"]), (None, 0))
         self.assertEqual(self.get(data).status, 404)

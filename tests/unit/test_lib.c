@@ -101,7 +101,7 @@ static int on_progress(void *user, const struct zt_progress *p)
 static enum zt_code generate(struct zt_engine *engine, const struct zt_request *request,
                              struct seen *seen, struct zt_err *err)
 {
-    struct zt_sink sink = { on_frame, on_progress, seen };
+    struct zt_sink sink = { .on_frame = on_frame, .on_progress = on_progress, .user = seen };
 
     if (zt_engine_plan(engine, request, &seen->plan, err) != ZT_OK)
         return ZT_E_INVALID;
@@ -253,7 +253,8 @@ static void rains_over_a_passage(void)
     struct ends a = { 0 }, b = { 0 };
 
     dry.end_image = wet.end_image = &end_image;
-    struct zt_sink to_a = { keep_ends, NULL, &a }, to_b = { keep_ends, NULL, &b };
+    struct zt_sink to_a = { .on_frame = keep_ends, .user = &a };
+    struct zt_sink to_b = { .on_frame = keep_ends, .user = &b };
     CHECK_INT("dry", zt_generate(engine, &dry, &to_a, NULL), ZT_OK);
     CHECK_INT("wet", zt_generate(engine, &wet, &to_b, NULL), ZT_OK);
     CHECK("the first is the picture", memcmp(a.digest[0], b.digest[0], ZT_SHA256_SIZE) == 0);

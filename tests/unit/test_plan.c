@@ -171,7 +171,7 @@ static int on_frame(void *user, const struct zt_frame *frame, int index)
 static void tells_progress_forward_only(void)
 {
     struct told told = { 0 };
-    struct zt_sink sink = { on_frame, on_progress, &told };
+    struct zt_sink sink = { .on_frame = on_frame, .on_progress = on_progress, .user = &told };
     struct zt_meter meter;
 
     zt_meter_init(&meter, &sink);
@@ -190,7 +190,7 @@ static void tells_progress_forward_only(void)
 static void stops_when_asked(void)
 {
     struct told told = { .stop_at = 2 };
-    struct zt_sink sink = { on_frame, on_progress, &told };
+    struct zt_sink sink = { .on_frame = on_frame, .on_progress = on_progress, .user = &told };
     struct zt_err err = { 0 };
     struct zt_meter meter;
     struct zt_frame frame = { 0 };
@@ -227,7 +227,7 @@ static void tells_while_work_runs(void)
 {
     struct told told = { 0 };
     struct work work = { &told, false };
-    struct zt_sink sink = { on_frame, on_progress, &told };
+    struct zt_sink sink = { .on_frame = on_frame, .on_progress = on_progress, .user = &told };
     struct zt_err err = { 0 };
     struct zt_meter meter;
 
