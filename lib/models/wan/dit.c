@@ -471,14 +471,17 @@ enum zt_code zt_dit_working_bytes(const struct zt_dit_config *config, enum ggml_
 
     ZT_TRY(check_size(config, size, err));
     enum zt_code rc = zt_dit_describe(config, type, w8a8, device, ctx, &d, err);
-    if (rc == ZT_OK)
+    if (rc == ZT_OK) {
+        zt_assert(d != NULL);
         rc = measure_with(d, ctx, none, size, &bytes, err);
+        bytes += product_bytes(d, type, size);
+    }
     for (int i = 0; i < 2; i++) {
         ggml_backend_buffer_free(none[i]);
         ggml_free(ctx[i]);
     }
     if (rc == ZT_OK)
-        *ret = bytes + product_bytes(d, type, size);
+        *ret = bytes;
     return rc;
 }
 
@@ -496,7 +499,8 @@ enum zt_code zt_dit_weight_bytes(const struct zt_weights *weights, int head_dim,
     enum zt_code rc =
         zt_params_measure(weights, "DiT", params, n, &zt_dit_names, device, &own, &mapped, err);
     zt_arena_clear(&arena);
-    *ret = own + mapped;
+    if (rc == ZT_OK)
+        *ret = own + mapped;
     return rc;
 }
 
