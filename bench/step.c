@@ -2,12 +2,13 @@
  * bench/step.c - what one block of Wan2.2-TI2V-5B's DiT costs, and where: full width, random
  * weights.
  *
- *     bench_step [--small] [TYPE [FRAMES [THREADS]]]
+ *     bench_step [--small] [TYPE [FRAMES [THREADS [W8A8]]]]
  *
  * TYPE is that of the matrices: bf16 (default), q8_0, f16, f32, q4_K ... FRAMES of the latent at
- * 832x480: 31 (default) are 121 frames of video and 12 090 tokens; --small is 4. A pass of the
- * whole model is 30 such blocks. Times of the parts are the process's CPU time over the number of
- * threads: what the wall clock would show on an idle machine.
+ * 832x480: 31 (default) are 121 frames of video and 12 090 tokens; --small is 4. W8A8: which of the
+ * products are of 8 bits: none (default), ffn or all. A pass of the whole model is 30 such blocks.
+ * Times of the parts are the process's CPU time over the number of threads: what the wall clock
+ * would show on an idle machine.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -23,6 +24,7 @@
 #include "base/str.h"
 #include "measure.h"
 #include "models/wan/dit_inside.h"
+#include "tensor/w8a8.h"
 
 #define HEIGHT      30
 #define WIDTH       52
@@ -101,6 +103,15 @@ static bool measure(struct ggml_tensor *t, bool ask, void *user)
     return true;
 }
 
+static enum zt_dit_w8a8 w8a8_by_name(const char *name)
+{
+    for (int i = 0; i < ZT_DIT_W8A8S; i++)
+        if (strcmp(zt_dit_w8a8_names[i], name) == 0)
+            return (enum zt_dit_w8a8)i;
+    fprintf(stderr, "W8A8 is none, ffn or all, not %s\n", name);
+    exit(1);
+}
+
 static enum ggml_type type_by_name(const char *name)
 {
     for (int i = 0; i < GGML_TYPE_COUNT; i++)
@@ -122,6 +133,10 @@ static void fill(struct ggml_tensor *t, const float *pool, float *row, struct zt
         const float *from = pool + zt_rng_u32(rng) % (uint32_t)(POOL - t->ne[0]);
         for (int64_t j = 0; j < t->ne[0]; j++)
             row[j] = from[j] * gain;
+        if (t->type == GGML_TYPE_I8) {
+            zt_w8a8_set(t, i, 1, row);
+            continue;
+        }
         ggml_quantize_chunk(t->type, row, packed, 0, 1, t->ne[0], NULL);
         ggml_backend_tensor_set(t, t->type == GGML_TYPE_F32 ? (void *)row : packed,
                                 (size_t)i * bytes, bytes);
@@ -136,6 +151,16 @@ static void fill_all(struct ggml_context *ctx, const float *pool, struct zt_rng 
     for (struct ggml_tensor *t = ggml_get_first_tensor(ctx); t; t = ggml_get_next_tensor(ctx, t))
         fill(t, pool, row, rng);
     free(row);
+}
+
+static ggml_backend_buffer_t allocate(struct ggml_context *ctx, ggml_backend_buffer_type_t type)
+{
+    ggml_backend_buffer_t buffer =
+        type != NULL ? ggml_backend_alloc_ctx_tensors_from_buft(ctx, type) : NULL;
+
+    must(buffer ? ZT_OK : zt_fail(&err, ZT_E_NOMEM, "no such memory on this device"), "model");
+    ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+    return buffer;
 }
 
 static void report(const struct meter *m, double wall_us)
@@ -156,7 +181,8 @@ static void report(const struct meter *m, double wall_us)
     printf("wall %.2f s; largest memory %.0f MiB\n", wall_us / 1e6, (double)usage.ru_maxrss / 1024);
 }
 
-static void run(struct zt_dit *dit, int frames, const float *pool)
+static void run(struct zt_dit *dit, enum ggml_type type, enum zt_dit_w8a8 w8a8, int frames,
+                const float *pool)
 {
     static struct meter meter;
     struct zt_dit_size size = { frames, HEIGHT, WIDTH };
@@ -171,8 +197,7 @@ static void run(struct zt_dit *dit, int frames, const float *pool)
     for (int f = 0; f < frames; f++)
         t[f] = f == 0 ? 0 : 500;
     must(zt_dit_prompt_new(dit, pool, PROMPT_ROWS, &prompt, &err), "prompt");
-    must(zt_dit_working_bytes(&dit->config, dit->tensors.blocks[0].up.w->type, dit->device, size,
-                              &bytes, &err),
+    must(zt_dit_working_bytes(&dit->config, type, w8a8, dit->device, size, &bytes, &err),
          "measure");
     printf("working memory %.0f MiB, prompt %.0f MiB a block\n", (double)bytes / 1048576,
            (double)zt_dit_prompt_bytes(prompt) / 1048576);
@@ -194,15 +219,18 @@ int main(int argc, char **argv)
     int n_args = argc - (small ? 2 : 1);
     int64_t frames = small ? 4 : 31, threads = 0;
     enum ggml_type type = type_by_name(n_args > 0 ? args[0] : "bf16");
+    enum zt_dit_w8a8 w8a8 = w8a8_by_name(n_args > 3 ? args[3] : "none");
     struct zt_device_options options = { 0 };
     zt_auto(device) struct zt_device *device = NULL;
     zt_auto(dit) struct zt_dit *dit = NULL;
-    struct ggml_context *ctx = NULL;
+    struct ggml_context *ctx[2] = { NULL, NULL };
+    ggml_backend_buffer_t buffers[2];
     struct zt_rng rng;
+    const char *why = "";
 
     if ((n_args > 1 && !zt_parse_int(args[1], 1, 1024, &frames)) ||
         (n_args > 2 && !zt_parse_int(args[2], 1, 256, &threads))) {
-        fprintf(stderr, "usage: bench_step [--small] [TYPE [FRAMES [THREADS]]]\n");
+        fprintf(stderr, "usage: bench_step [--small] [TYPE [FRAMES [THREADS [W8A8]]]]\n");
         return 2;
     }
     zt_rng_init(&rng, 1, 0);
@@ -211,16 +239,18 @@ int main(int argc, char **argv)
         pool[i] = (float)zt_rng_unit(&rng) * 3.46f - 1.73f; /* mean 0, variance 1 */
     options.threads = (int)threads;
     must(zt_device_open(&options, &device, &err), "device");
-    must(zt_dit_describe(&config, type, device, &ctx, &dit, &err), "model");
-    ggml_backend_buffer_t buffer =
-        ggml_backend_alloc_ctx_tensors_from_buft(ctx, zt_device_weights(device));
-    must(buffer ? ZT_OK : zt_fail(&err, ZT_E_NOMEM, "no memory"), "model");
-    ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-    fill_all(ctx, pool, &rng);
-    printf("one block, %s, %" PRId64 " tokens, %s, %d threads\n", ggml_type_name(type),
-           frames * (HEIGHT / 2) * (WIDTH / 2), zt_device_name(device), zt_device_threads(device));
-    run(dit, (int)frames, pool);
-    ggml_backend_buffer_free(buffer);
-    ggml_free(ctx);
+    must(zt_dit_describe(&config, type, w8a8, device, ctx, &dit, &err), "model");
+    buffers[0] = allocate(ctx[0], zt_device_weights(device));
+    buffers[1] = w8a8 != ZT_DIT_W8A8_NONE ? allocate(ctx[1], zt_device_w8a8(device, &why)) : NULL;
+    fill_all(ctx[0], pool, &rng);
+    fill_all(ctx[1], pool, &rng);
+    printf("one block, %s, w8a8 %s, %" PRId64 " tokens, %s, %d threads\n", ggml_type_name(type),
+           zt_dit_w8a8_names[w8a8], frames * (HEIGHT / 2) * (WIDTH / 2), zt_device_name(device),
+           zt_device_threads(device));
+    run(dit, type, w8a8, (int)frames, pool);
+    for (int i = 0; i < 2; i++) {
+        ggml_backend_buffer_free(buffers[i]);
+        ggml_free(ctx[i]);
+    }
     return 0;
 }

@@ -261,6 +261,21 @@ ggml_backend_buffer_type_t zt_device_weights(const struct zt_device *device)
                            : ggml_backend_get_default_buffer_type(device->main);
 }
 
+ggml_backend_buffer_type_t zt_device_w8a8(const struct zt_device *device, const char **ret_why)
+{
+    ggml_backend_buffer_type_t type = NULL;
+
+#ifdef ZT_CPU_FAST
+    if (device->main == device->cpu && device->fast != NULL)
+        type = zt_fast_w8a8_buffers();
+#endif
+    *ret_why = device->main != device->cpu ? "the device is not the CPU"
+               : device->fast == NULL      ? "the fast CPU backend is not there"
+               : type == NULL              ? "8-bit products are not exact on this CPU"
+                                           : NULL;
+    return type;
+}
+
 bool zt_device_maps(const struct zt_device *device)
 {
     return device->main == device->cpu || device->offload;

@@ -46,6 +46,9 @@ int zt_device_threads(const struct zt_device *device);
 /* Where weights belong: the device's memory, or the host's with offload or on the CPU. */
 ggml_backend_buffer_type_t zt_device_weights(const struct zt_device *device);
 
+/* Where the weights of 8-bit products (w8a8.h) belong; NULL: it has none, *ret_why says why. */
+ggml_backend_buffer_type_t zt_device_w8a8(const struct zt_device *device, const char **ret_why);
+
 /* Weights may stay where the file is mapped, without a copy. */
 bool zt_device_maps(const struct zt_device *device);
 

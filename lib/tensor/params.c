@@ -11,14 +11,15 @@
 #include "tensor/container.h"
 #include "tensor/device.h"
 #include "tensor/params_plan.h"
+#include "tensor/w8a8.h"
 
 #define CHUNK_ELEMENTS ((int64_t)1 << 20)
 #define CHUNK_BYTES    ((size_t)8 << 20)
 #define F16_MAX        65504.0F
 
 struct zt_params {
-    struct ggml_context *own_ctx, *mapped_ctx;
-    ggml_backend_buffer_t own;
+    struct ggml_context *own_ctx, *mapped_ctx, *w8a8_ctx;
+    ggml_backend_buffer_t own, w8a8;
     ggml_backend_buffer_t *mapped; /* one a file, NULL where nothing of it is used */
     size_t n_mapped;
     size_t own_bytes, mapped_bytes;
@@ -92,6 +93,24 @@ static enum zt_code widen(struct loading *l, struct zt_param_plan *plan, struct 
 
 /* ---- descriptions and memory --------------------------------------------------------------- */
 
+static void make_exact(const struct zt_param *param, struct zt_param_plan *plan)
+{
+    if (plan->type == GGML_TYPE_I8)
+        zt_params_plan_as(ZT_PARAM_MATRIX, param, plan);
+    if (plan->type != GGML_TYPE_F32) {
+        plan->type = GGML_TYPE_F32;
+        plan->as_is = plan->may_map = false;
+    }
+}
+
+static struct ggml_context *context_of(const struct zt_params *out,
+                                       const struct zt_param_plan *plan)
+{
+    if (plan->type == GGML_TYPE_I8)
+        return out->w8a8_ctx;
+    return plan->may_map ? out->mapped_ctx : out->own_ctx;
+}
+
 static enum zt_code describe(struct loading *l, struct zt_err *err)
 {
     bool maps = zt_device_maps(l->device);
@@ -99,23 +118,21 @@ static enum zt_code describe(struct loading *l, struct zt_err *err)
 
     l->out->own_ctx = ggml_init(init);
     l->out->mapped_ctx = ggml_init(init);
-    if (l->out->own_ctx == NULL || l->out->mapped_ctx == NULL)
+    l->out->w8a8_ctx = ggml_init(init);
+    if (l->out->own_ctx == NULL || l->out->mapped_ctx == NULL || l->out->w8a8_ctx == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for %zu parameters", l->n);
     for (size_t i = 0; i < l->n; i++) {
         struct zt_param_plan *plan = &l->plan[i];
         if (plan->weight == NULL)
             continue;
-        if (zt_device_exact(l->device) && plan->type != GGML_TYPE_F32) {
-            plan->type = GGML_TYPE_F32;
-            plan->as_is = plan->may_map = false;
-        }
+        if (zt_device_exact(l->device))
+            make_exact(&l->params[i], plan);
         if (plan->type == GGML_TYPE_F16 && !plan->as_is)
             ZT_TRY(widen(l, plan, err));
         plan->may_map = plan->may_map && maps;
         size_t bytes = zt_params_plan_bytes(&l->params[i], plan);
         *(plan->may_map ? &l->out->mapped_bytes : &l->out->own_bytes) += bytes;
-        l->tensor[i] = ggml_new_tensor(plan->may_map ? l->out->mapped_ctx : l->out->own_ctx,
-                                       plan->type, 4, l->params[i].ne);
+        l->tensor[i] = ggml_new_tensor(context_of(l->out, plan), plan->type, 4, l->params[i].ne);
         ggml_set_name(l->tensor[i], l->params[i].name);
     }
     l->all = l->out->own_bytes;
@@ -142,6 +159,21 @@ static enum zt_code map_one(struct loading *l, size_t i, struct zt_err *err)
     return ZT_OK;
 }
 
+/* NULL where there is nothing to allocate. */
+static enum zt_code allocate(const struct loading *l, struct ggml_context *ctx,
+                             ggml_backend_buffer_type_t type, ggml_backend_buffer_t *ret,
+                             struct zt_err *err)
+{
+    if (ggml_get_first_tensor(ctx) == NULL)
+        return ZT_OK;
+    *ret = ggml_backend_alloc_ctx_tensors_from_buft(ctx, type);
+    if (*ret == NULL)
+        return zt_fail(err, ZT_E_NOMEM, "%s: its weights take %zu MiB, which %s does not have",
+                       l->what, l->out->own_bytes >> 20, zt_device_name(l->device));
+    ggml_backend_buffer_set_usage(*ret, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+    return ZT_OK;
+}
+
 static enum zt_code place(struct loading *l, struct zt_err *err)
 {
     l->out->n_mapped = l->weights->n_maps;
@@ -150,15 +182,14 @@ static enum zt_code place(struct loading *l, struct zt_err *err)
         if (l->tensor[i] && l->plan[i].may_map)
             ZT_TRY(map_one(l, i, err));
     }
-    if (l->out->own_bytes == 0)
+    ZT_TRY(allocate(l, l->out->own_ctx, zt_device_weights(l->device), &l->out->own, err));
+    if (ggml_get_first_tensor(l->out->w8a8_ctx) == NULL)
         return ZT_OK;
-    l->out->own =
-        ggml_backend_alloc_ctx_tensors_from_buft(l->out->own_ctx, zt_device_weights(l->device));
-    if (l->out->own == NULL)
-        return zt_fail(err, ZT_E_NOMEM, "%s: its weights take %zu MiB, which %s does not have",
-                       l->what, l->out->own_bytes >> 20, zt_device_name(l->device));
-    ggml_backend_buffer_set_usage(l->out->own, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-    return ZT_OK;
+    const char *why;
+    ggml_backend_buffer_type_t type = zt_device_w8a8(l->device, &why);
+    if (type == NULL)
+        return zt_fail(err, ZT_E_UNSUPPORTED, "%s: no 8-bit products: %s", l->what, why);
+    return allocate(l, l->out->w8a8_ctx, type, &l->out->w8a8, err);
 }
 
 /* ---- data ---------------------------------------------------------------------------------- */
@@ -199,6 +230,30 @@ static enum zt_code convert_one(struct loading *l, size_t i, struct zt_err *err)
     return ZT_OK;
 }
 
+/* Whole rows at a time: each has a scale. */
+static enum zt_code round_one(struct loading *l, size_t i, struct zt_err *err)
+{
+    const struct zt_param_plan *plan = &l->plan[i];
+    int64_t k = l->params[i].ne[0], rows = plan->weight->elements / k, step = CHUNK_ELEMENTS / k;
+    float scale;
+
+    ZT_TRY(read_scale(plan, &scale, err));
+    for (int64_t at = 0; at < rows; at += step) {
+        int64_t n = rows - at < step ? rows - at : step;
+        ZT_TRY(read_values(l, plan, at * k, n * k, scale, err));
+        zt_w8a8_set(l->tensor[i], at, n, l->values);
+        ZT_TRY(advance(l, (size_t)(n * k), err));
+    }
+    return ZT_OK;
+}
+
+static enum zt_code load_one(struct loading *l, size_t i, struct zt_err *err)
+{
+    if (l->plan[i].type == GGML_TYPE_I8)
+        return round_one(l, i, err);
+    return l->plan[i].as_is ? copy_one(l, i, err) : convert_one(l, i, err);
+}
+
 static enum zt_code load(struct loading *l, struct zt_err *err)
 {
     ZT_TRY(describe(l, err));
@@ -206,9 +261,9 @@ static enum zt_code load(struct loading *l, struct zt_err *err)
     for (size_t i = 0; i < l->n; i++) {
         if (l->tensor[i] == NULL || l->plan[i].may_map)
             continue;
-        ZT_TRY(l->plan[i].as_is ? copy_one(l, i, err) : convert_one(l, i, err));
+        ZT_TRY(load_one(l, i, err));
     }
-    return advance(l, 0, err);
+    return advance(l, l->all - l->done, err);
 }
 
 enum zt_code zt_params_load(const struct zt_weights *weights, const char *what,
@@ -251,7 +306,9 @@ void zt_params_free(struct zt_params *params)
         ggml_backend_buffer_free(params->mapped[i]); /* NULL is fine */
     free(params->mapped);
     ggml_backend_buffer_free(params->own);
+    ggml_backend_buffer_free(params->w8a8);
     ggml_free(params->own_ctx);
+    ggml_free(params->w8a8_ctx);
     ggml_free(params->mapped_ctx);
     free(params);
 }

@@ -20,6 +20,7 @@ enum zt_param_kind {
     ZT_PARAM_MATRIX, /* of a product: kept in the type it has (F32, F16, BF16, quantised) */
     ZT_PARAM_F32,    /* norms, biases, tables: brought to F32 */
     ZT_PARAM_F16,    /* convolution kernels for ggml's im2col: brought to F16; F32 stays F32 */
+    ZT_PARAM_W8A8,   /* of an 8-bit product (w8a8.h); a matrix to a device that is exact */
 };
 
 /*
@@ -59,7 +60,7 @@ struct zt_params; /* owns the tensors' descriptions and buffers */
  * progress called with bytes done and in all; true stops (ZT_E_CANCELLED); may be NULL
  *   ZT_E_CORRUPT  tensors are missing or have another shape: msg counts and names the first ones,
  *                 detail goes on
- *   ZT_E_UNSUPPORTED  a type that can't be used, named
+ *   ZT_E_UNSUPPORTED  a type that can't be used, named; 8-bit products where the device has none
  *   ZT_E_NOMEM
  */
 typedef bool zt_params_progress_fn(void *user, size_t done_bytes, size_t all_bytes);

@@ -9,6 +9,7 @@
 #include "tensor/container.h"
 #include "tensor/device.h"
 #include "tensor/params_plan.h"
+#include "tensor/w8a8.h"
 
 #define SHAPE_TEXT 128
 
@@ -154,12 +155,13 @@ static enum ggml_type matrix_type(const struct zt_weight *w, const struct zt_par
     return p->ne[0] % ggml_blck_size(w->type) == 0 ? w->type : GGML_TYPE_F32;
 }
 
-static void plan_type(const struct zt_param *p, struct zt_param_plan *plan)
+void zt_params_plan_as(enum zt_param_kind kind, const struct zt_param *p,
+                       struct zt_param_plan *plan)
 {
     const struct zt_weight *w = plan->weight;
     size_t align = w->type == GGML_TYPE_F16 || w->type == GGML_TYPE_BF16 ? 2 : 4;
 
-    switch (p->kind) {
+    switch (kind) {
     case ZT_PARAM_MATRIX:
         plan->type = matrix_type(w, p);
         break;
@@ -169,6 +171,9 @@ static void plan_type(const struct zt_param *p, struct zt_param_plan *plan)
     case ZT_PARAM_F16:
         plan->type =
             w->type == GGML_TYPE_F32 || w->type == GGML_TYPE_F64 ? GGML_TYPE_F32 : GGML_TYPE_F16;
+        break;
+    case ZT_PARAM_W8A8:
+        plan->type = GGML_TYPE_I8;
         break;
     }
     plan->as_is = plan->type == w->type;
@@ -203,6 +208,13 @@ static void plan_one(const struct zt_weights *weights, const struct zt_param *pa
         problem(p, text);
         return;
     }
+    if (param->kind == ZT_PARAM_W8A8 && param->ne[0] > ZT_W8A8_MOST_K) {
+        p->types++;
+        snprintf(text, sizeof(text), "'%s' has rows of %" PRId64 ", above the %d of 8-bit products",
+                 w->name, param->ne[0], ZT_W8A8_MOST_K);
+        problem(p, text);
+        return;
+    }
     plan->scale = zt_weight_scale(weights, w);
     bool scales =
         plan->scale == NULL || (plan->scale->elements == 1 && zt_weight_is_float(plan->scale));
@@ -213,7 +225,7 @@ static void plan_one(const struct zt_weights *weights, const struct zt_param *pa
         problem(p, text);
         return;
     }
-    plan_type(param, plan);
+    zt_params_plan_as(param->kind, param, plan);
 }
 
 enum zt_code zt_params_plan(const struct zt_weights *weights, const char *what,
@@ -242,8 +254,11 @@ enum zt_code zt_params_check(const struct zt_weights *weights, const char *what,
 
 size_t zt_params_plan_bytes(const struct zt_param *param, const struct zt_param_plan *plan)
 {
-    return ggml_row_size(plan->type, param->ne[0]) *
-           (size_t)(param->ne[1] * param->ne[2] * param->ne[3]);
+    int64_t rows = param->ne[1] * param->ne[2] * param->ne[3];
+
+    if (plan->type == GGML_TYPE_I8)
+        return zt_w8a8_bytes(param->ne[0], rows);
+    return ggml_row_size(plan->type, param->ne[0]) * (size_t)rows;
 }
 
 enum zt_code zt_params_measure(const struct zt_weights *weights, const char *what,

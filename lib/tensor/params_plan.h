@@ -21,6 +21,10 @@ enum zt_code zt_params_plan(const struct zt_weights *weights, const char *what,
                             const struct zt_param_names *names, struct zt_param_plan *plan,
                             struct zt_err *err);
 
+/* Decides the type and place of a weight that fits, as for that kind. */
+void zt_params_plan_as(enum zt_param_kind kind, const struct zt_param *param,
+                       struct zt_param_plan *plan);
+
 /* Whether its values are real numbers that zt_weight_to_f32 can read. */
 bool zt_weight_is_float(const struct zt_weight *w);
 

@@ -184,9 +184,10 @@ class NoMemory(Case):
 
 
 class Refused(unittest.TestCase):
-    def generate(self, *flags):
+    def generate(self, *flags, env=None):
         return subprocess.run([harness.PROGRAM, "generate", os.path.join(ROOT, "examples/coffee.jpg"), "x",
-                               "--engine=wan", *flags], capture_output=True, text=True, cwd=self.temp.name)
+                               "--engine=wan", *flags], capture_output=True, text=True, cwd=self.temp.name,
+                              env={**os.environ, **(env or {})})
 
     def setUp(self):
         self.temp = tempfile.TemporaryDirectory(prefix="zt-wan-")
@@ -216,6 +217,13 @@ class Refused(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("diffusion_pytorch_model.safetensors", done.stderr)
         self.assertEqual(os.listdir(self.temp.name), ["model"])
+
+    def test_8_bits_need_the_fast_backend(self):
+        path = model(self.temp.name, {"w8a8": "all"})
+        done = self.generate(f"--model={path}", env={"ZOETROPE_CPU": "ggml"})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("w8a8 is all, which needs the CPU and its fast backend: the fast CPU backend is not there",
+                      done.stderr)
 
     def test_an_unknown_device_is_named(self):
         done = self.generate(f"--model={MODEL}", "--device=abacus")

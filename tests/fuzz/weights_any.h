@@ -50,7 +50,7 @@ static inline void any_params(const struct zt_weights *w)
     for (; n < 16 && n < zt_weights_count(w); n++) {
         const struct zt_weight *t = zt_weights_at(w, n);
         params[n] = (struct zt_param){ .name = t->name,
-                                       .kind = (enum zt_param_kind)(n % 3),
+                                       .kind = (enum zt_param_kind)(n % 4),
                                        .ne = { 1, 1, 1, 1 },
                                        .fold = (int)(n % 5),
                                        .slot = &slot };

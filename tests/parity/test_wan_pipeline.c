@@ -4,10 +4,15 @@
  */
 #include "models/wan/inside.h"
 
+#include "base/file.h"
 #include "models/wan/denoise.h"
+#include "models/wan/dit_inside.h"
 #include "models/wan/picture.h"
 #include "models/wan/wan.h"
 #include "parity.h"
+#include "tensor/w8a8.h"
+
+#include <unistd.h>
 
 #define MODEL    ZT_FIXTURES "/wan"
 #define RECORDED ZT_FIXTURES "/wan/ref/pipeline.safetensors"
@@ -336,7 +341,7 @@ static int byte_of(const float *video, int frame, int pixel, int c)
     return (int)lrintf(fminf(fmaxf(v, 0), 255));
 }
 
-static void the_engine_makes_the_same_video(void)
+static void make_film(struct film *film)
 {
     struct zt_image first = picture(MODEL "/ref/pipeline_first.png");
     const struct zt_plan plan = {
@@ -345,28 +350,132 @@ static void the_engine_makes_the_same_video(void)
     const struct zt_request request = {
         .image = &first, .prompt = PROMPT, .resolution = ZT_480P, .duration_s = 5
     };
-    struct film film = { .pixels = calloc(FRAMES, WIDTH * HEIGHT * 3) };
-    const struct zt_sink sink = { .on_frame = on_frame, .user = &film };
+    const struct zt_sink sink = { .on_frame = on_frame, .user = film };
+
+    film->frames = 0;
+    CHECK("make", ok(zt_wan_make(wan, &request, &plan, &sink, &err)));
+    CHECK_INT("frames", film->frames, FRAMES);
+    zt_image_clear(&first);
+}
+
+/* How many bytes are not the reference's, and by how much at most. */
+static int compare_film(const struct film *film, const char *what, int *ret_most)
+{
     float *want = values("i2v.frames");
     int differ = 0, most = 0;
 
-    CHECK("make", ok(zt_wan_make(wan, &request, &plan, &sink, &err)));
-    CHECK_INT("frames", film.frames, FRAMES);
     for (int f = 0; f < FRAMES; f++)
         for (int i = 0; i < WIDTH * HEIGHT; i++)
             for (int c = 0; c < 3; c++) {
-                int got = film.pixels[(f * WIDTH * HEIGHT + i) * 3 + c];
+                int got = film->pixels[(f * WIDTH * HEIGHT + i) * 3 + c];
                 int off = abs(got - byte_of(want, f, i, c));
                 differ += off > 0;
                 most = off > most ? off : most;
             }
-    printf("engine: %d of %d bytes differ from the reference's, by %d at most\n", differ, VIDEO,
+    printf("%s: %d of %d bytes differ from the reference's, by %d at most\n", what, differ, VIDEO,
            most);
+    free(want);
+    *ret_most = most;
+    return differ;
+}
+
+static struct film exact = { 0 };
+
+static void the_engine_makes_the_same_video(void)
+{
+    int most;
+
+    make_film(&exact);
+    int differ = compare_film(&exact, "engine", &most);
     CHECK("by one step of 8 bits at most", most <= 1);
     CHECK_BELOW("where rounding falls the other way", differ, VIDEO / 100);
-    free(want);
+}
+
+/* ---- 8-bit products ------------------------------------------------------------------------ */
+
+static bool has_w8a8(void)
+{
+    const char *why;
+
+    return zt_device_w8a8(wan->device, &why) != NULL;
+}
+
+/* Another video, but of the same thing. Measured: by 11 at most. */
+static void the_engine_makes_it_in_8_bits(void)
+{
+    struct film film = { .pixels = calloc(FRAMES, WIDTH * HEIGHT * 3) };
+    int most;
+
+    wan->card.w8a8 = ZT_DIT_W8A8_ALL;
+    zt_wan_forget(wan, false);
+    if (has_w8a8()) {
+        make_film(&film);
+        CHECK("another video", compare_film(&film, "in 8 bits", &most) > VIDEO / 100);
+        CHECK_BELOW("off by", most, 20);
+    }
     free(film.pixels);
-    zt_image_clear(&first);
+}
+
+/* A weight that is no number: the second try is in f32, from the file. */
+static void a_second_try_leaves_8_bits(void)
+{
+    struct film film = { .pixels = calloc(FRAMES, WIDTH * HEIGHT * 3) };
+
+    if (has_w8a8()) {
+        static float row[4096];
+        CHECK("brought in", ok(zt_wan_need_dit(wan, &err)));
+        struct ggml_tensor *w = wan->dit->tensors.blocks[0].up.w;
+        CHECK_INT("in 8 bits", w->type, GGML_TYPE_I8);
+        zt_assert(w->ne[0] <= (int64_t)ZT_COUNT(row));
+        row[0] = NAN;
+        zt_w8a8_set(w, 0, 1, row);
+        make_film(&film);
+        CHECK("as in f32", memcmp(film.pixels, exact.pixels, VIDEO) == 0);
+        CHECK("and forgotten", !wan->exact && wan->dit == NULL);
+    }
+    free(film.pixels);
+}
+
+/* The model under a card of its own. */
+static void link_model(const char *folder, const char *card)
+{
+    static const char *const parts[] = { "transformer", "vae", "text_encoder", "tokenizer" };
+    char path[256], target[512];
+
+    for (size_t i = 0; i < ZT_COUNT(parts); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, parts[i]);
+        snprintf(target, sizeof(target), "%s/%s", MODEL, parts[i]);
+        CHECK_INT(path, symlink(target, path), 0);
+    }
+    snprintf(path, sizeof(path), "%s/zoetrope.json", folder);
+    FILE *f = fopen(path, "w");
+    CHECK(path, f != NULL && fputs(card, f) >= 0 && fclose(f) == 0);
+}
+
+static void a_card_asks_for_8_bits_where_they_are(void)
+{
+    char folder[] = "/tmp/zt-w8a8-XXXXXX";
+    const char *cpu = getenv("ZOETROPE_CPU");
+    zt_auto_free char *before = cpu != NULL ? strdup(cpu) : NULL;
+    void *self = NULL;
+
+    CHECK("folder", mkdtemp(folder) != NULL);
+    link_model(folder, "{\"w8a8\": \"ffn\"}");
+    const struct zt_engine_options options = { .model_path = folder, .threads = 1 };
+    if (has_w8a8()) {
+        CHECK("opens", ok(zt_wan_engine.open(&options, &self, &err)));
+        CHECK_INT("ffn", ((struct zt_wan *)self)->card.w8a8, ZT_DIT_W8A8_FFN);
+        zt_wan_engine.close(self);
+    }
+    setenv("ZOETROPE_CPU", "ggml", 1);
+    CHECK_INT("refused", zt_wan_engine.open(&options, &self, &err), ZT_E_UNSUPPORTED);
+    CHECK_HAS("says what", err.msg, "zoetrope.json: w8a8 is ffn");
+    CHECK_HAS("says why", err.msg, "the fast CPU backend is not there");
+    if (before != NULL)
+        setenv("ZOETROPE_CPU", before, 1);
+    else
+        unsetenv("ZOETROPE_CPU");
+    zt_remove_tree(folder, NULL);
 }
 
 /* ---- previews ------------------------------------------------------------------------------ */
@@ -429,6 +538,7 @@ static void watched(const char *tiny, int every, int stop_at, const struct film 
     memset(p, 0, sizeof(*p));
     p->stop_at = stop_at;
     p->film.pixels = calloc(FRAMES, FRAME_N);
+    zt_wan_forget(wan, false);
     zt_weights_close(wan->tiny_weights);
     wan->tiny_weights = NULL;
     snprintf(wan->files.path[ZT_PART_TINY], sizeof(wan->files.path[0]), "%s", tiny);
@@ -480,8 +590,13 @@ int main(void)
     RUN(equals_the_reference_step_by_step);
     RUN(guides_within_the_interval_alone);
     RUN(guesses_lie_on_the_way);
+    exact.pixels = calloc(FRAMES, WIDTH * HEIGHT * 3);
     RUN(the_engine_makes_the_same_video);
     RUN(previews_change_nothing);
+    RUN(the_engine_makes_it_in_8_bits);
+    RUN(a_second_try_leaves_8_bits);
+    RUN(a_card_asks_for_8_bits_where_they_are);
+    free(exact.pixels);
     zt_wan_engine.close(self);
     zt_weights_close(recorded);
     return check_done();

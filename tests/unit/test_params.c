@@ -4,6 +4,7 @@
 #include <ggml-backend.h>
 
 #include "tensor/device.h"
+#include "tensor/w8a8.h"
 #include "tensor/weights.h"
 #include "weight_files.h"
 
@@ -244,6 +245,38 @@ static void refuses_a_scale_of_many(void)
     CHECK_HAS("names it", err.msg, "'a.weight'");
 }
 
+/* An 8-bit float and its scale, rounded to 7 bits with one of its own. */
+static void rounds_for_8_bit_products(void)
+{
+    const struct zt_param p = {
+        .name = "a.weight", .kind = ZT_PARAM_W8A8, .ne = { 2, 1, 1, 1 }, .slot = &slot[0]
+    };
+    const char *why;
+    bool there = zt_device_w8a8(device, &why) != NULL;
+    struct zt_err err = { 0 };
+    zt_auto(params) struct zt_params *loaded = NULL;
+    size_t own = 0, mapped = 1;
+    zt_auto(weights) struct zt_weights *w =
+        open_file("{" T("a.weight", "F8_E4M3", "[1,2]", "4", "6") "," T("a.scale_weight", "F32",
+                                                                        "[]", "0", "4") "}",
+                  "\0\0\0\x3f\x3c\xb4", 6); /* 0.5; 1.5, -0.75 */
+
+    CHECK_INT("code", zt_params_load(w, "x", &p, 1, NULL, device, NULL, NULL, &loaded, &err),
+              there ? ZT_OK : ZT_E_UNSUPPORTED);
+    if (!there) {
+        CHECK_HAS("why", err.msg, why);
+        return;
+    }
+    CHECK_INT("type", slot[0]->type, GGML_TYPE_I8);
+    CHECK_INT("first", ((const int8_t *)slot[0]->data)[0], 64);
+    CHECK_INT("second", ((const int8_t *)slot[0]->data)[1], -32);
+    CHECK_NEAR("scale", zt_w8a8_scales(slot[0])[0], 0.75 / 64, 0);
+    CHECK_INT("measured", zt_params_measure(w, "x", &p, 1, NULL, device, &own, &mapped, &err),
+              ZT_OK);
+    CHECK_INT("own", own, zt_params_bytes(loaded));
+    CHECK_INT("mapped", mapped, 0);
+}
+
 static bool stops_at_once(void *user, size_t done, size_t all)
 {
     *(int *)user += done <= all;
@@ -283,6 +316,7 @@ int main(void)
     RUN(compares_shapes);
     RUN(brings_values_in);
     RUN(refuses_a_scale_of_many);
+    RUN(rounds_for_8_bit_products);
     RUN(can_be_stopped);
     zt_device_close(device);
     return check_done();

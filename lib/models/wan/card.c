@@ -68,6 +68,7 @@ static const struct row rows[] = {
     { "guidance_interval", INTERVAL, AT(guidance_interval), 0, 1,            NULL },
     { "negative_prompt", TEXT,   AT(negative),        0,    ZT_CARD_TEXT_MAX, NULL },
     { "decoder",        WORD,    AT(decoder),         0,    ZT_DECODERS,     zt_decoder_names },
+    { "w8a8",           WORD,    AT(w8a8),            0,    ZT_DIT_W8A8S,    zt_dit_w8a8_names },
     { "max_frames",     FRAMES,  AT(max_frames),      9,    241,             NULL },
     { "overlap_frames", FRAMES,  AT(overlap_frames),  1,    33,              NULL },
     { "max_pixels",     INTEGER, AT(max_pixels),      4096, 4194304,         NULL },

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "models/sampler.h"
+#include "models/wan/dit.h"
 
 #include <limits.h>
 
@@ -33,6 +34,7 @@ struct zt_card {
     double guidance_interval[2];     /* noise levels above the first, up to the second: guided */
     char negative[ZT_CARD_TEXT_MAX]; /* used with guidance above 1 */
     enum zt_decoder decoder;
+    enum zt_dit_w8a8 w8a8;
     int max_frames;     /* of one pass, 4 k + 1; longer videos are made in parts */
     int overlap_frames; /* that a part takes over from the one before it, 4 k + 1 */
     int64_t max_pixels; /* of one frame; larger videos are made smaller and enlarged */

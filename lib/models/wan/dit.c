@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "tensor/weights.h"
 
 #include <ggml-alloc.h>
 #include <math.h>
@@ -48,9 +49,9 @@ static void settle(struct zt_dit *dit, enum ggml_type type)
     dit->chunk_tokens = (int)(CHUNK_BYTES / ((int64_t)sizeof(float) * dit->config.ffn));
 }
 
-enum zt_code zt_dit_open(const struct zt_weights *weights, int head_dim, struct zt_device *device,
-                         zt_params_progress_fn *progress, void *user, struct zt_dit **ret,
-                         struct zt_err *err)
+enum zt_code zt_dit_open(const struct zt_weights *weights, int head_dim, enum zt_dit_w8a8 w8a8,
+                         struct zt_device *device, zt_params_progress_fn *progress, void *user,
+                         struct zt_dit **ret, struct zt_err *err)
 {
     zt_auto(dit) struct zt_dit *d = zt_new(struct zt_dit);
     struct zt_arena arena = { 0 };
@@ -58,13 +59,15 @@ enum zt_code zt_dit_open(const struct zt_weights *weights, int head_dim, struct 
 
     ZT_TRY(zt_dit_config_read(weights, head_dim, &d->config, err));
     d->device = device;
-    size_t n = zt_dit_params_into(&d->config, &d->tensors, &arena, &params);
+    size_t n = zt_dit_params_into(&d->config, w8a8, &d->tensors, &arena, &params);
     enum zt_code rc = zt_params_load(weights, "DiT", params, n, &zt_dit_names, device, progress,
                                      user, &d->params, err);
     zt_arena_clear(&arena);
     if (rc != ZT_OK)
         return rc;
-    settle(d, d->tensors.blocks[0].self.k.w->type);
+    if (w8a8 != ZT_DIT_W8A8_NONE)
+        zt_weights_rest(weights); /* what was rounded is not read again */
+    settle(d, d->tensors.blocks[0].cross.k.w->type);
     *ret = zt_take_dit(&d);
     return ZT_OK;
 }
@@ -365,8 +368,8 @@ enum zt_code zt_dit_forward(struct zt_dit *dit, const struct zt_dit_prompt *prom
 }
 
 enum zt_code zt_dit_describe(const struct zt_dit_config *config, enum ggml_type type,
-                             struct zt_device *device, struct ggml_context **ret_ctx,
-                             struct zt_dit **ret, struct zt_err *err)
+                             enum zt_dit_w8a8 w8a8, struct zt_device *device,
+                             struct ggml_context *ctx[2], struct zt_dit **ret, struct zt_err *err)
 {
     zt_auto(dit) struct zt_dit *d = zt_new(struct zt_dit);
     struct zt_arena arena = { 0 };
@@ -374,32 +377,42 @@ enum zt_code zt_dit_describe(const struct zt_dit_config *config, enum ggml_type 
 
     d->config = *config;
     d->device = device;
-    size_t n = zt_dit_params_into(config, &d->tensors, &arena, &params);
-    struct ggml_context *ctx = ggml_init(
-        (struct ggml_init_params){ .mem_size = n * ggml_tensor_overhead(), .no_alloc = true });
-    for (size_t i = 0; ctx != NULL && i < n; i++) {
+    size_t n = zt_dit_params_into(config, w8a8, &d->tensors, &arena, &params);
+    const struct ggml_init_params init = { .mem_size = n * ggml_tensor_overhead(),
+                                           .no_alloc = true };
+    ctx[0] = ggml_init(init);
+    ctx[1] = ggml_init(init);
+    bool made = ctx[0] != NULL && ctx[1] != NULL;
+    for (size_t i = 0; made && i < n; i++) {
         const struct zt_param *p = &params[i];
         bool fits = p->kind == ZT_PARAM_MATRIX && p->ne[0] % ggml_blck_size(type) == 0;
-        *p->slot = ggml_new_tensor(ctx, fits ? type : GGML_TYPE_F32, 4, p->ne);
+        *p->slot = p->kind == ZT_PARAM_W8A8
+                       ? ggml_new_tensor(ctx[1], GGML_TYPE_I8, 4, p->ne)
+                       : ggml_new_tensor(ctx[0], fits ? type : GGML_TYPE_F32, 4, p->ne);
     }
     zt_arena_clear(&arena);
-    if (ctx == NULL)
+    if (!made)
         return zt_fail(err, ZT_E_NOMEM, "no memory for a model's tensors");
     settle(d, type);
-    *ret_ctx = ctx;
     *ret = zt_take_dit(&d);
     return ZT_OK;
 }
 
-/* Tensors that count as having memory of the device's; nothing reads them. */
-static void pretend(struct ggml_context *ctx, ggml_backend_buffer_t buffer)
+/* Tensors that count as having memory of this type; nothing reads them. *ret is to be freed. */
+static enum zt_code pretend(struct ggml_context *ctx, ggml_backend_buffer_type_t type,
+                            ggml_backend_buffer_t *ret, struct zt_err *err)
 {
     struct ggml_tensor *t = ggml_get_first_tensor(ctx);
 
+    *ret = ggml_backend_buft_alloc_buffer(type, 0);
+    if (*ret == NULL)
+        return zt_fail(err, ZT_E_NOMEM, "no memory to measure");
+    ggml_backend_buffer_set_usage(*ret, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     for (; t != NULL; t = ggml_get_next_tensor(ctx, t)) {
-        t->buffer = buffer;
-        t->data = buffer;
+        t->buffer = *ret;
+        t->data = *ret;
     }
+    return ZT_OK;
 }
 
 /* ggml's CPU products keep their right side a second time, in the partner type of the left. */
@@ -415,14 +428,13 @@ static size_t product_bytes(const struct zt_dit *dit, enum ggml_type type, struc
 }
 
 static enum zt_code measure(struct zt_dit *dit, struct zt_dit_prompt *prompt,
-                            ggml_backend_buffer_t none, struct zt_dit_size size, size_t *ret,
-                            struct zt_err *err)
+                            struct zt_dit_size size, size_t *ret, struct zt_err *err)
 {
     zt_auto(host) struct host *h = NULL;
     zt_auto(graph) struct zt_graph *g = NULL;
 
     ZT_TRY(describe_prompt(dit, prompt, err));
-    pretend(prompt->ctx, none);
+    ZT_TRY(pretend(prompt->ctx, zt_device_weights(dit->device), &prompt->buffer, err));
     ZT_TRY(host_new(dit, size, &h, err));
     h->distinct = size.t < 2 ? 1 : 2;
     ZT_TRY(build(dit, prompt, size, h, &g, err));
@@ -430,29 +442,65 @@ static enum zt_code measure(struct zt_dit *dit, struct zt_dit_prompt *prompt,
     return *ret > 0 ? ZT_OK : zt_fail(err, ZT_E_NOMEM, "no memory to measure a graph");
 }
 
+/* Both kinds of weights, then a pass. */
+static enum zt_code measure_with(struct zt_dit *dit, struct ggml_context *const ctx[2],
+                                 ggml_backend_buffer_t none[2], struct zt_dit_size size,
+                                 size_t *ret, struct zt_err *err)
+{
+    zt_auto(dit_prompt) struct zt_dit_prompt *prompt = zt_new(struct zt_dit_prompt);
+    const char *why;
+
+    ZT_TRY(pretend(ctx[0], zt_device_weights(dit->device), &none[0], err));
+    if (ggml_get_first_tensor(ctx[1]) != NULL) {
+        ggml_backend_buffer_type_t type = zt_device_w8a8(dit->device, &why);
+        if (type == NULL)
+            return zt_fail(err, ZT_E_UNSUPPORTED, "no 8-bit products: %s", why);
+        ZT_TRY(pretend(ctx[1], type, &none[1], err));
+    }
+    return measure(dit, prompt, size, ret, err);
+}
+
 enum zt_code zt_dit_working_bytes(const struct zt_dit_config *config, enum ggml_type type,
-                                  struct zt_device *device, struct zt_dit_size size, size_t *ret,
-                                  struct zt_err *err)
+                                  enum zt_dit_w8a8 w8a8, struct zt_device *device,
+                                  struct zt_dit_size size, size_t *ret, struct zt_err *err)
 {
     zt_auto(dit) struct zt_dit *d = NULL;
-    zt_auto(dit_prompt) struct zt_dit_prompt *prompt = zt_new(struct zt_dit_prompt);
-    struct ggml_context *ctx = NULL;
+    struct ggml_context *ctx[2] = { NULL, NULL };
+    ggml_backend_buffer_t none[2] = { NULL, NULL };
     size_t bytes = 0;
 
     ZT_TRY(check_size(config, size, err));
-    ZT_TRY(zt_dit_describe(config, type, device, &ctx, &d, err));
-    zt_assert(d != NULL);
-    ggml_backend_buffer_t none = ggml_backend_buft_alloc_buffer(zt_device_weights(device), 0);
-    enum zt_code rc = none != NULL ? ZT_OK : zt_fail(err, ZT_E_NOMEM, "no memory to measure");
+    enum zt_code rc = zt_dit_describe(config, type, w8a8, device, ctx, &d, err);
     if (rc == ZT_OK) {
-        ggml_backend_buffer_set_usage(none, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-        pretend(ctx, none);
-        rc = measure(d, prompt, none, size, &bytes, err);
+        zt_assert(d != NULL);
+        rc = measure_with(d, ctx, none, size, &bytes, err);
+        bytes += product_bytes(d, type, size);
     }
-    ggml_backend_buffer_free(none);
-    ggml_free(ctx);
+    for (int i = 0; i < 2; i++) {
+        ggml_backend_buffer_free(none[i]);
+        ggml_free(ctx[i]);
+    }
     if (rc == ZT_OK)
-        *ret = bytes + product_bytes(d, type, size);
+        *ret = bytes;
+    return rc;
+}
+
+enum zt_code zt_dit_weight_bytes(const struct zt_weights *weights, int head_dim,
+                                 enum zt_dit_w8a8 w8a8, const struct zt_device *device, size_t *ret,
+                                 struct zt_err *err)
+{
+    struct zt_dit_config config = { 0 };
+    struct zt_arena arena = { 0 };
+    struct zt_param *params;
+    size_t own = 0, mapped = 0;
+
+    ZT_TRY(zt_dit_config_read(weights, head_dim, &config, err));
+    size_t n = zt_dit_params_into(&config, w8a8, NULL, &arena, &params);
+    enum zt_code rc =
+        zt_params_measure(weights, "DiT", params, n, &zt_dit_names, device, &own, &mapped, err);
+    zt_arena_clear(&arena);
+    if (rc == ZT_OK)
+        *ret = own + mapped;
     return rc;
 }
 

@@ -24,6 +24,10 @@ struct zt_dit_config {
     const char *name; /* "Wan2.2-TI2V-5B", or "Wan" for another size of the same kind */
 };
 
+/* Which of a block's products are of 8 bits (tensor/w8a8.h). */
+enum zt_dit_w8a8 { ZT_DIT_W8A8_NONE, ZT_DIT_W8A8_FFN, ZT_DIT_W8A8_ALL, ZT_DIT_W8A8S };
+extern const char *const zt_dit_w8a8_names[ZT_DIT_W8A8S]; /* "none" "ffn" "all" */
+
 struct zt_dit_size {
     int t, h, w; /* of the latent; h and w even */
 };
@@ -44,10 +48,13 @@ extern const struct zt_param_names zt_dit_names;
 /* All of a file's tensors, checked as zt_dit_open does. */
 enum zt_code zt_dit_check(const struct zt_weights *weights, int head_dim, struct zt_err *err);
 
-/* weights and device must outlive *ret. Errors as of zt_dit_config_read and zt_params_load. */
-enum zt_code zt_dit_open(const struct zt_weights *weights, int head_dim, struct zt_device *device,
-                         zt_params_progress_fn *progress, void *user, struct zt_dit **ret,
-                         struct zt_err *err);
+/*
+ * weights and device must outlive *ret. An exact device has no 8-bit products, whatever w8a8 says.
+ * Errors as of zt_dit_config_read and zt_params_load.
+ */
+enum zt_code zt_dit_open(const struct zt_weights *weights, int head_dim, enum zt_dit_w8a8 w8a8,
+                         struct zt_device *device, zt_params_progress_fn *progress, void *user,
+                         struct zt_dit **ret, struct zt_err *err);
 void zt_dit_close(struct zt_dit *dit); /* NULL is fine */
 ZT_AUTO(struct zt_dit, dit, zt_dit_close)
 
@@ -78,11 +85,16 @@ enum zt_code zt_dit_forward(struct zt_dit *dit, const struct zt_dit_prompt *prom
 
 /*
  * Bytes of working memory one forward pass of such a model takes, without having it; parameters and
- * prompts are not in it. type is that of most weights. Errors as of zt_dit_forward.
+ * prompts are not in it. type is that of most weights. Errors as of zt_dit_forward and zt_dit_open.
  */
 enum zt_code zt_dit_working_bytes(const struct zt_dit_config *config, enum ggml_type type,
-                                  struct zt_device *device, struct zt_dit_size size, size_t *ret,
-                                  struct zt_err *err);
+                                  enum zt_dit_w8a8 w8a8, struct zt_device *device,
+                                  struct zt_dit_size size, size_t *ret, struct zt_err *err);
+
+/* Bytes that the parameters take, mapped ones included. Errors as of zt_dit_open. */
+enum zt_code zt_dit_weight_bytes(const struct zt_weights *weights, int head_dim,
+                                 enum zt_dit_w8a8 w8a8, const struct zt_device *device, size_t *ret,
+                                 struct zt_err *err);
 
 /* Bytes of device memory that each prompt of such a model keeps. */
 size_t zt_dit_kept_bytes(const struct zt_dit_config *config, enum ggml_type type,

@@ -35,16 +35,18 @@ struct zt_dit_tensors {
 };
 
 /* The same rows as zt_dit_params, with slots in `tensors`. */
-size_t zt_dit_params_into(const struct zt_dit_config *config, struct zt_dit_tensors *tensors,
-                          struct zt_arena *arena, struct zt_param **ret);
+size_t zt_dit_params_into(const struct zt_dit_config *config, enum zt_dit_w8a8 w8a8,
+                          struct zt_dit_tensors *tensors, struct zt_arena *arena,
+                          struct zt_param **ret);
 
 /*
  * A model of these shapes with matrices of `type` and no data: for measuring, and for benchmarks,
- * which allocate *ret_ctx and fill it. The caller frees *ret_ctx and *ret with ggml_free and free.
+ * which allocate the tensors and fill them. Those of 8-bit products are in ctx[1], the others in
+ * ctx[0]. The caller frees *ret with free and, on failure too, both with ggml_free.
  */
 enum zt_code zt_dit_describe(const struct zt_dit_config *config, enum ggml_type type,
-                             struct zt_device *device, struct ggml_context **ret_ctx,
-                             struct zt_dit **ret, struct zt_err *err);
+                             enum zt_dit_w8a8 w8a8, struct zt_device *device,
+                             struct ggml_context *ctx[2], struct zt_dit **ret, struct zt_err *err);
 
 struct zt_dit {
     struct zt_dit_config config;

@@ -15,6 +15,8 @@
 #define DIM_MAX      65536 /* of any dimension; the largest published is 14336 */
 #define NAME_BYTES   96
 
+const char *const zt_dit_w8a8_names[ZT_DIT_W8A8S] = { "none", "ffn", "all" };
+
 /* Sizes by meaning; a config gives their values. */
 enum size { ONE, TWO, SIX, FREQ, DIM, DIM6, FFN, TEXT, PATCH, SIZES };
 
@@ -24,6 +26,7 @@ struct row {
     enum size in, out;
     int fold;
     size_t slot;
+    enum zt_dit_w8a8 from; /* what makes its products 8-bit ones; 0: nothing */
 };
 
 #define TOP(member) offsetof(struct zt_dit_tensors, member)
@@ -35,50 +38,51 @@ struct row {
  */
 /* clang-format off */
 static const struct row top_rows[] = {
-    { "patch_embedding.weight",   ZT_PARAM_F32,    PATCH, DIM,   4, TOP(patch.w) },
-    { "patch_embedding.bias",     ZT_PARAM_F32,    DIM,   ONE,   0, TOP(patch.b) },
-    { "text_embedding.0.weight",  ZT_PARAM_MATRIX, TEXT,  DIM,   0, TOP(text_in.w) },
-    { "text_embedding.0.bias",    ZT_PARAM_F32,    DIM,   ONE,   0, TOP(text_in.b) },
-    { "text_embedding.2.weight",  ZT_PARAM_MATRIX, DIM,   DIM,   0, TOP(text_out.w) },
-    { "text_embedding.2.bias",    ZT_PARAM_F32,    DIM,   ONE,   0, TOP(text_out.b) },
-    { "time_embedding.0.weight",  ZT_PARAM_F32,    FREQ,  DIM,   0, TOP(time_in.w) },
-    { "time_embedding.0.bias",    ZT_PARAM_F32,    DIM,   ONE,   0, TOP(time_in.b) },
-    { "time_embedding.2.weight",  ZT_PARAM_F32,    DIM,   DIM,   0, TOP(time_out.w) },
-    { "time_embedding.2.bias",    ZT_PARAM_F32,    DIM,   ONE,   0, TOP(time_out.b) },
-    { "time_projection.1.weight", ZT_PARAM_F32,    DIM,   DIM6,  0, TOP(time_proj.w) },
-    { "time_projection.1.bias",   ZT_PARAM_F32,    DIM6,  ONE,   0, TOP(time_proj.b) },
-    { "head.head.weight",         ZT_PARAM_F32,    DIM,   PATCH, 0, TOP(head.w) },
-    { "head.head.bias",           ZT_PARAM_F32,    PATCH, ONE,   0, TOP(head.b) },
-    { "head.modulation",          ZT_PARAM_F32,    DIM,   TWO,   0, TOP(head_modulation) },
+    { "patch_embedding.weight",   ZT_PARAM_F32,    PATCH, DIM,   4, TOP(patch.w), 0 },
+    { "patch_embedding.bias",     ZT_PARAM_F32,    DIM,   ONE,   0, TOP(patch.b), 0 },
+    { "text_embedding.0.weight",  ZT_PARAM_MATRIX, TEXT,  DIM,   0, TOP(text_in.w), 0 },
+    { "text_embedding.0.bias",    ZT_PARAM_F32,    DIM,   ONE,   0, TOP(text_in.b), 0 },
+    { "text_embedding.2.weight",  ZT_PARAM_MATRIX, DIM,   DIM,   0, TOP(text_out.w), 0 },
+    { "text_embedding.2.bias",    ZT_PARAM_F32,    DIM,   ONE,   0, TOP(text_out.b), 0 },
+    { "time_embedding.0.weight",  ZT_PARAM_F32,    FREQ,  DIM,   0, TOP(time_in.w), 0 },
+    { "time_embedding.0.bias",    ZT_PARAM_F32,    DIM,   ONE,   0, TOP(time_in.b), 0 },
+    { "time_embedding.2.weight",  ZT_PARAM_F32,    DIM,   DIM,   0, TOP(time_out.w), 0 },
+    { "time_embedding.2.bias",    ZT_PARAM_F32,    DIM,   ONE,   0, TOP(time_out.b), 0 },
+    { "time_projection.1.weight", ZT_PARAM_F32,    DIM,   DIM6,  0, TOP(time_proj.w), 0 },
+    { "time_projection.1.bias",   ZT_PARAM_F32,    DIM6,  ONE,   0, TOP(time_proj.b), 0 },
+    { "head.head.weight",         ZT_PARAM_F32,    DIM,   PATCH, 0, TOP(head.w), 0 },
+    { "head.head.bias",           ZT_PARAM_F32,    PATCH, ONE,   0, TOP(head.b), 0 },
+    { "head.modulation",          ZT_PARAM_F32,    DIM,   TWO,   0, TOP(head_modulation), 0 },
 };
+/* Cross attention's k and v are computed once a prompt: 8 bits would win no time. */
 static const struct row block_rows[] = {
-    { "modulation",                 ZT_PARAM_F32,    DIM, SIX, 0, BLK(modulation) },
-    { "self_attn.q.weight",         ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(self.q.w) },
-    { "self_attn.q.bias",           ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.q.b) },
-    { "self_attn.k.weight",         ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(self.k.w) },
-    { "self_attn.k.bias",           ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.k.b) },
-    { "self_attn.v.weight",         ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(self.v.w) },
-    { "self_attn.v.bias",           ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.v.b) },
-    { "self_attn.o.weight",         ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(self.o.w) },
-    { "self_attn.o.bias",           ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.o.b) },
-    { "self_attn.norm_q.weight",    ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.norm_q) },
-    { "self_attn.norm_k.weight",    ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.norm_k) },
-    { "norm3.weight",               ZT_PARAM_F32,    DIM, ONE, 0, BLK(norm3.w) },
-    { "norm3.bias",                 ZT_PARAM_F32,    DIM, ONE, 0, BLK(norm3.b) },
-    { "cross_attn.q.weight",        ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(cross.q.w) },
-    { "cross_attn.q.bias",          ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.q.b) },
-    { "cross_attn.k.weight",        ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(cross.k.w) },
-    { "cross_attn.k.bias",          ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.k.b) },
-    { "cross_attn.v.weight",        ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(cross.v.w) },
-    { "cross_attn.v.bias",          ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.v.b) },
-    { "cross_attn.o.weight",        ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(cross.o.w) },
-    { "cross_attn.o.bias",          ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.o.b) },
-    { "cross_attn.norm_q.weight",   ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.norm_q) },
-    { "cross_attn.norm_k.weight",   ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.norm_k) },
-    { "ffn.0.weight",               ZT_PARAM_MATRIX, DIM, FFN, 0, BLK(up.w) },
-    { "ffn.0.bias",                 ZT_PARAM_F32,    FFN, ONE, 0, BLK(up.b) },
-    { "ffn.2.weight",               ZT_PARAM_MATRIX, FFN, DIM, 0, BLK(down.w) },
-    { "ffn.2.bias",                 ZT_PARAM_F32,    DIM, ONE, 0, BLK(down.b) },
+    { "modulation",                 ZT_PARAM_F32,    DIM, SIX, 0, BLK(modulation), 0 },
+    { "self_attn.q.weight",         ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(self.q.w), ZT_DIT_W8A8_ALL },
+    { "self_attn.q.bias",           ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.q.b), 0 },
+    { "self_attn.k.weight",         ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(self.k.w), ZT_DIT_W8A8_ALL },
+    { "self_attn.k.bias",           ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.k.b), 0 },
+    { "self_attn.v.weight",         ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(self.v.w), ZT_DIT_W8A8_ALL },
+    { "self_attn.v.bias",           ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.v.b), 0 },
+    { "self_attn.o.weight",         ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(self.o.w), ZT_DIT_W8A8_ALL },
+    { "self_attn.o.bias",           ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.o.b), 0 },
+    { "self_attn.norm_q.weight",    ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.norm_q), 0 },
+    { "self_attn.norm_k.weight",    ZT_PARAM_F32,    DIM, ONE, 0, BLK(self.norm_k), 0 },
+    { "norm3.weight",               ZT_PARAM_F32,    DIM, ONE, 0, BLK(norm3.w), 0 },
+    { "norm3.bias",                 ZT_PARAM_F32,    DIM, ONE, 0, BLK(norm3.b), 0 },
+    { "cross_attn.q.weight",        ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(cross.q.w), ZT_DIT_W8A8_ALL },
+    { "cross_attn.q.bias",          ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.q.b), 0 },
+    { "cross_attn.k.weight",        ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(cross.k.w), 0 },
+    { "cross_attn.k.bias",          ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.k.b), 0 },
+    { "cross_attn.v.weight",        ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(cross.v.w), 0 },
+    { "cross_attn.v.bias",          ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.v.b), 0 },
+    { "cross_attn.o.weight",        ZT_PARAM_MATRIX, DIM, DIM, 0, BLK(cross.o.w), ZT_DIT_W8A8_ALL },
+    { "cross_attn.o.bias",          ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.o.b), 0 },
+    { "cross_attn.norm_q.weight",   ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.norm_q), 0 },
+    { "cross_attn.norm_k.weight",   ZT_PARAM_F32,    DIM, ONE, 0, BLK(cross.norm_k), 0 },
+    { "ffn.0.weight",               ZT_PARAM_MATRIX, DIM, FFN, 0, BLK(up.w), ZT_DIT_W8A8_FFN },
+    { "ffn.0.bias",                 ZT_PARAM_F32,    FFN, ONE, 0, BLK(up.b), 0 },
+    { "ffn.2.weight",               ZT_PARAM_MATRIX, FFN, DIM, 0, BLK(down.w), ZT_DIT_W8A8_FFN },
+    { "ffn.2.bias",                 ZT_PARAM_F32,    DIM, ONE, 0, BLK(down.b), 0 },
 };
 
 /* The original's norm3 is diffusers' norm2. */
@@ -113,20 +117,21 @@ static const struct zt_param_alias aliases[] = {
 static const char *const prefixes[] = { "model.diffusion_model.", NULL };
 const struct zt_param_names zt_dit_names = { aliases, prefixes };
 
-static void add(const struct row *row, const int64_t sizes[SIZES], const char *name, void *base,
-                struct zt_param *ret)
+static void add(const struct row *row, enum zt_dit_w8a8 w8a8, const int64_t sizes[SIZES],
+                const char *name, void *base, struct zt_param *ret)
 {
     *ret = (struct zt_param){
         .name = name,
-        .kind = row->kind,
+        .kind = row->from != 0 && w8a8 >= row->from ? ZT_PARAM_W8A8 : row->kind,
         .ne = { sizes[row->in], sizes[row->out], 1, 1 },
         .fold = row->fold,
         .slot = base ? (struct ggml_tensor **)(void *)((char *)base + row->slot) : NULL,
     };
 }
 
-size_t zt_dit_params_into(const struct zt_dit_config *config, struct zt_dit_tensors *tensors,
-                          struct zt_arena *arena, struct zt_param **ret)
+size_t zt_dit_params_into(const struct zt_dit_config *config, enum zt_dit_w8a8 w8a8,
+                          struct zt_dit_tensors *tensors, struct zt_arena *arena,
+                          struct zt_param **ret)
 {
     size_t n = 0, blocks = (size_t)config->layers;
     size_t all = ZT_COUNT(top_rows) + blocks * ZT_COUNT(block_rows);
@@ -144,10 +149,10 @@ size_t zt_dit_params_into(const struct zt_dit_config *config, struct zt_dit_tens
     };
 
     for (size_t i = 0; i < ZT_COUNT(top_rows); i++)
-        add(&top_rows[i], sizes, top_rows[i].name, tensors, &params[n++]);
+        add(&top_rows[i], w8a8, sizes, top_rows[i].name, tensors, &params[n++]);
     for (size_t b = 0; b < blocks; b++)
         for (size_t i = 0; i < ZT_COUNT(block_rows); i++)
-            add(&block_rows[i], sizes,
+            add(&block_rows[i], w8a8, sizes,
                 zt_arena_printf(arena, "blocks.%zu.%s", b, block_rows[i].name),
                 tensors ? &tensors->blocks[b] : NULL, &params[n++]);
     zt_assert(n == all);
@@ -158,7 +163,7 @@ size_t zt_dit_params_into(const struct zt_dit_config *config, struct zt_dit_tens
 size_t zt_dit_params(const struct zt_dit_config *config, struct zt_arena *arena,
                      struct zt_param **ret)
 {
-    return zt_dit_params_into(config, NULL, arena, ret);
+    return zt_dit_params_into(config, ZT_DIT_W8A8_NONE, NULL, arena, ret);
 }
 
 /* Elements of a tensor, divided by `by`, as a size; 0 when it is absent or that does not divide. */

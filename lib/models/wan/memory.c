@@ -9,15 +9,6 @@
 #define RESERVE_BYTES ((size_t)256 << 20) /* frames, the encoder of the video, ourselves */
 #define GIB           (1024.0 * 1024 * 1024)
 
-static size_t file_bytes(const struct zt_weights *weights)
-{
-    size_t sum = 0;
-
-    for (size_t i = 0; weights != NULL && i < zt_weights_count(weights); i++)
-        sum += zt_weights_at(weights, i)->bytes;
-    return sum;
-}
-
 /* The type of the largest tensor: it decides how products round their inputs. */
 static enum ggml_type main_type(const struct zt_weights *weights)
 {
@@ -40,11 +31,13 @@ static enum zt_code denoise_bytes(struct zt_wan *wan, struct zt_dit_size size, s
                                   struct zt_err *err)
 {
     const struct zt_dit_config *c = &wan->dit_config;
-    size_t prompts = wan->card.guidance > 1 ? 2 : 1, working = 0;
+    size_t prompts = wan->card.guidance > 1 ? 2 : 1, working = 0, weights = 0;
 
-    ZT_TRY(zt_dit_working_bytes(c, main_type(wan->dit_weights), wan->device, size, &working, err));
+    ZT_TRY(zt_dit_working_bytes(c, main_type(wan->dit_weights), wan->card.w8a8, wan->device, size,
+                                &working, err));
+    ZT_TRY(zt_dit_weight_bytes(wan->dit_weights, 0, wan->card.w8a8, wan->device, &weights, err));
     size_t latent = (size_t)c->channels * (size_t)size.t * (size_t)size.h * (size_t)size.w;
-    *ret = file_bytes(wan->dit_weights) + working + 10 * latent * sizeof(float) +
+    *ret = weights + working + 10 * latent * sizeof(float) +
            prompts * 2 * ZT_DIT_TEXT_ROWS * (size_t)c->dim * (size_t)c->layers * sizeof(float);
     return ZT_OK;
 }

@@ -126,6 +126,19 @@ static enum zt_code open_parts(struct zt_wan *wan, struct zt_err *err)
     return open_text(wan, err);
 }
 
+/* A card asks for 8-bit products only of a machine that has them. */
+static enum zt_code check_w8a8(const struct zt_wan *wan, struct zt_err *err)
+{
+    const char *why;
+
+    if (wan->card.w8a8 == ZT_DIT_W8A8_NONE || zt_device_w8a8(wan->device, &why) != NULL)
+        return ZT_OK;
+    return zt_fail_field(err, ZT_E_UNSUPPORTED, "model",
+                         ZT_CARD_FILE ": w8a8 is %s, which needs the CPU and its fast backend: %s "
+                                      "(device %s); \"none\" works everywhere",
+                         zt_dit_w8a8_names[wan->card.w8a8], why, zt_device_name(wan->device));
+}
+
 static enum zt_code wan_open(const struct zt_engine_options *options, void **ret,
                              struct zt_err *err)
 {
@@ -144,6 +157,7 @@ static enum zt_code wan_open(const struct zt_engine_options *options, void **ret
         ZT_TRY(zt_card_set_steps(&wan->card, options->steps, err));
     ZT_TRY(zt_wan_files_find(options->model_path, &wan->card, &wan->files, err));
     ZT_TRY(zt_device_open(&device, &wan->device, err));
+    ZT_TRY(check_w8a8(wan, err));
     wan->threads = zt_device_threads(wan->device);
     ZT_TRY(open_parts(wan, err));
     identify(wan);
@@ -182,7 +196,8 @@ enum zt_code zt_wan_need_dit(struct zt_wan *wan, struct zt_err *err)
     if (wan->dit != NULL)
         return ZT_OK;
     zt_device_set_exact(wan->device, wan->exact);
-    return zt_dit_open(wan->dit_weights, 0, wan->device, NULL, NULL, &wan->dit, err);
+    return zt_dit_open(wan->dit_weights, 0, wan->card.w8a8, wan->device, NULL, NULL, &wan->dit,
+                       err);
 }
 
 enum zt_code zt_wan_need_vae(struct zt_wan *wan, struct zt_err *err)

@@ -19,6 +19,7 @@ static const struct {
     bool (*worth)(const struct ggml_tensor *op);
     bool (*compute)(struct zt_fast *fast, struct ggml_tensor *op);
 } operations[] = {
+    { GGML_OP_MUL_MAT, zt_fast_can_w8a8, zt_fast_can_w8a8, zt_fast_w8a8 },
     { GGML_OP_MUL_MAT, zt_fast_can_product, zt_fast_worth_product, zt_fast_product },
     { GGML_OP_CONV_2D, zt_fast_can_conv, zt_fast_worth_conv, zt_fast_conv },
     { GGML_OP_CONV_3D, zt_fast_can_conv, zt_fast_worth_conv, zt_fast_conv },
@@ -39,7 +40,7 @@ static bool is_view(enum ggml_op op)
 static bool compute(struct zt_fast *fast, struct ggml_tensor *op)
 {
     for (size_t i = 0; i < ZT_COUNT(operations); i++)
-        if (operations[i].op == op->op)
+        if (operations[i].op == op->op && operations[i].can(op))
             return operations[i].compute(fast, op);
     zt_assert(is_view(op->op));
     return true;
@@ -140,15 +141,15 @@ static bool device_takes(ggml_backend_dev_t dev, const struct ggml_tensor *op)
     const bool *all = dev->context;
 
     for (size_t i = 0; i < ZT_COUNT(operations); i++)
-        if (operations[i].op == op->op)
-            return operations[i].can(op) && (*all || operations[i].worth(op));
+        if (operations[i].op == op->op && operations[i].can(op))
+            return *all || operations[i].worth(op);
     return is_view(op->op);
 }
 
 static bool device_reads(ggml_backend_dev_t dev, ggml_backend_buffer_type_t type)
 {
     (void)dev;
-    return ggml_backend_buft_is_host(type);
+    return zt_fast_reads(type);
 }
 
 #define INTERFACE                                                                                  \

@@ -20,4 +20,13 @@
 typedef bool zt_fast_stop_fn(void *user);
 ggml_backend_t zt_fast_new(int threads, bool all, zt_fast_stop_fn *stop, void *user);
 
+/*
+ * Memory for the weights of 8-bit products (tensor/w8a8.h), which go to this backend, whatever the
+ * size: nothing else reads it. NULL: oneDNN's 8-bit products are not exact on this CPU.
+ */
+ggml_backend_buffer_type_t zt_fast_w8a8_buffers(void);
+
+/* Whether the backend reads buffers of this type. */
+bool zt_fast_reads(ggml_backend_buffer_type_t type);
+
 #endif

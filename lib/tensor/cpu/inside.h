@@ -17,6 +17,7 @@ struct zt_fast;
  * undefined.
  */
 typedef bool zt_fast_task_fn(const void *user, int64_t task, float *scratch);
+int zt_fast_threads(const struct zt_fast *fast);
 bool zt_fast_for(struct zt_fast *fast, int64_t tasks, size_t floats, zt_fast_task_fn *fn,
                  const void *user);
 
@@ -62,6 +63,8 @@ static inline int64_t zt_fast_least(int64_t a, int64_t b)
 bool zt_fast_can_product(const struct ggml_tensor *op);
 bool zt_fast_worth_product(const struct ggml_tensor *op);
 bool zt_fast_product(struct zt_fast *fast, struct ggml_tensor *op);
+bool zt_fast_can_w8a8(const struct ggml_tensor *op); /* always worth it: nothing else can */
+bool zt_fast_w8a8(struct zt_fast *fast, struct ggml_tensor *op);
 bool zt_fast_can_conv(const struct ggml_tensor *op);
 bool zt_fast_worth_conv(const struct ggml_tensor *op);
 bool zt_fast_conv(struct zt_fast *fast, struct ggml_tensor *op);

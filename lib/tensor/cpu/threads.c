@@ -77,6 +77,11 @@ static void work(void *user, int first, int end)
     omp_set_num_threads(openmp);
 }
 
+int zt_fast_threads(const struct zt_fast *fast)
+{
+    return zt_pool_threads(fast->pool);
+}
+
 bool zt_fast_for(struct zt_fast *fast, int64_t tasks, size_t floats, zt_fast_task_fn *fn,
                  const void *user)
 {
