@@ -139,6 +139,7 @@ struct zt_engine_options {
     int threads;            /* 0: one a core */
     const char *device;     /* by name (zt_device_info); NULL or "auto": the best there is */
     bool offload;           /* weights stay in RAM and are streamed to the device */
+    const char *backend;    /* a library for zt_backend_load; or NULL */
     int steps;              /* of a diffusion model; 0: what its model card says */
     const char *noise_path; /* starting noise from a weight file, for comparisons; or NULL */
 };
@@ -223,6 +224,15 @@ struct zt_device_info {
     uint64_t free_bytes, total_bytes;
 };
 ZT_API bool zt_device_info(int index, struct zt_device_info *ret);
+
+/*
+ * Adds the devices that a backend library of ggml's drives (libggml-vulkan.so, ...), for as long as
+ * the process lives; the same one again is fine. It must be of the version that zoetrope was built
+ * with. Any thread.
+ *   ZT_E_NOT_FOUND    there is no such file
+ *   ZT_E_UNSUPPORTED  no backend, another version, or no device for it here; msg says which
+ */
+ZT_API enum zt_code zt_backend_load(const char *path, struct zt_err *err);
 
 /* Engines by index, for listing: NULL past the last. summary is one line for people. */
 ZT_API const char *zt_engine_name(int index);

@@ -13,6 +13,7 @@
 #include "motion/motion.h"
 #include "motion/shots.h"
 #include "tensor/device.h"
+#include "tensor/plugin.h"
 
 #include <string.h>
 
@@ -36,6 +37,13 @@ bool zt_device_info(int index, struct zt_device_info *ret)
                                     .free_bytes = row.free_bytes,
                                     .total_bytes = row.total_bytes };
     return true;
+}
+
+enum zt_code zt_backend_load(const char *path, struct zt_err *err)
+{
+    if (path == NULL || path[0] == '\0')
+        return zt_fail_field(err, ZT_E_INVALID, "backend", "backend must name a file");
+    return zt_plugin_load(path, err);
 }
 
 static const struct zt_engine_type *engine_at(int index)

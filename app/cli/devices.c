@@ -10,6 +10,7 @@
 
 struct own {
     bool json;
+    const char *backend;
 };
 
 static void put_memory(const struct zt_device_info *device)
@@ -40,7 +41,10 @@ static int run(struct zt_args *args)
 {
     const struct own *own = args->own;
     struct zt_device_info device;
+    struct zt_err err = { 0 };
 
+    if (*own->backend && zt_backend_load(own->backend, &err) != ZT_OK)
+        return zt_command_failed("devices", &err);
     if (own->json) {
         put_json();
         return ZT_EXIT_OK;
@@ -58,6 +62,12 @@ static const struct zt_setting rows[] = {
       .at = offsetof(struct own, json),
       .fallback = "false",
       .help = "print one JSON list" },
+    { .name = "backend",
+      .kind = ZT_KIND_TEXT,
+      .at = offsetof(struct own, backend),
+      .fallback = "",
+      .value = "FILE",
+      .help = "a library of ggml's that drives other devices, e.g. libggml-vulkan.so" },
 };
 
 const struct zt_command zt_command_devices = {
@@ -66,7 +76,7 @@ const struct zt_command zt_command_devices = {
     .summary = "list what models with weights can be computed on",
     .about =
         "A name of the list goes to --device of serve, worker and generate. Which GPUs can be in\n"
-        "it is decided when zoetrope is built: docs/MODELS.md.\n"
+        "it is decided when zoetrope is built, or by --backend: docs/MODELS.md.\n"
         "\nExample:\n  zoetrope devices\n",
     .options = { rows, ZT_COUNT(rows) },
     .own_bytes = sizeof(struct own),

@@ -65,6 +65,10 @@ const struct zt_setting zt_settings_table[] = {
     { .name = "offload", .kind = ZT_KIND_BOOL, .at = AT(offload), .fallback = "false",
       .commands = MAKE,
       .help = "keep weights in RAM and stream them to the device, when they do not fit there" },
+    { .name = "backend", .kind = ZT_KIND_TEXT, .at = AT(backend), .fallback = "", .value = "FILE",
+      .commands = MAKE,
+      .help = "a library of ggml's that drives other devices, e.g. libggml-vulkan.so, of the same "
+              "version of ggml" },
     { .name = "workers", .kind = ZT_KIND_INT, .at = AT(workers), .fallback = "1", .max = 64,
       .commands = ZT_FOR_SERVE,
       .help = "worker processes to start and look after; 0: workers are started by hand" },

@@ -26,12 +26,13 @@ struct zt_config {
     const char *listen;     /* "127.0.0.1:8080" */
     const char *public_url; /* "" : made from the address listened on */
     const char *engine;
-    const char *model;  /* folder of weights; "" for an engine without any */
-    const char *device; /* what computes it, by name; "auto" */
-    bool offload;       /* weights stay in RAM */
-    int64_t workers;    /* worker processes to supervise */
-    int64_t threads;    /* of an engine and an encoder; 0: one a core */
-    int64_t niceness;   /* of worker processes, 0 ... 19 */
+    const char *model;   /* folder of weights; "" for an engine without any */
+    const char *device;  /* what computes it, by name; "auto" */
+    bool offload;        /* weights stay in RAM */
+    const char *backend; /* a library of ggml's that drives more devices; "" for none */
+    int64_t workers;     /* worker processes to supervise */
+    int64_t threads;     /* of an engine and an encoder; 0: one a core */
+    int64_t niceness;    /* of worker processes, 0 ... 19 */
     int64_t lease_us, renew_us, drain_us, stall_us;
     const char *allow_net; /* CIDRs, separated by commas */
     const char *ca_file;   /* "" : the system's */
@@ -43,7 +44,7 @@ struct zt_config {
     int64_t keep_files_us, keep_least_us, keep_bytes, keep_tasks_us;
     int64_t max_upload_bytes, upload_bytes, upload_fetches, keep_uploads_us;
     int64_t preview_every; /* steps of an engine; 0: nothing can be watched before the end */
-    const char *preset; /* of the encoder */
+    const char *preset;    /* of the encoder */
     int64_t crf;
     int log_level;  /* enum zt_log_level */
     int log_format; /* enum zt_log_format */

@@ -8,6 +8,7 @@
 #include "base/thread.h"
 #include "tensor/cpu/backend.h"
 #include "tensor/graph.h"
+#include "tensor/plugin.h"
 
 #include <ggml-cpu.h>
 #include <pthread.h>
@@ -210,6 +211,8 @@ enum zt_code zt_device_open(const struct zt_device_options *options, struct zt_d
                              THREADS_MAX, options->threads);
     ZT_TRY(check_cpu(err));
     start_ggml();
+    if (options->backend != NULL)
+        ZT_TRY(zt_plugin_load(options->backend, err));
     ZT_TRY(find(options->name, &dev, err));
     snprintf(d->name, sizeof(d->name), "%s", ggml_backend_dev_name(dev));
     d->threads = options->threads > 0 ? options->threads : zt_cores();

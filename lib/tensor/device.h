@@ -20,6 +20,7 @@ struct zt_device_options {
         *name;    /* as zt_device_at lists it, case ignored; NULL or "auto": the best there is */
     int threads;  /* of the CPU; 0: one a core */
     bool offload; /* weights stay in RAM and are streamed to the device as they are used */
+    const char *backend; /* a library that is loaded first (plugin.h); NULL: none */
 };
 
 /* What can be asked for, by index; false past the last. Strings live as long as the process. */
@@ -32,7 +33,7 @@ bool zt_device_at(int index, struct zt_device_row *ret);
 
 /*
  * ZT_E_NOT_FOUND: no such device, msg lists those there are. ZT_E_UNSUPPORTED: this CPU lacks
- * instructions the program was built with. options may be NULL.
+ * instructions the program was built with. Errors of zt_plugin_load. options may be NULL.
  */
 enum zt_code zt_device_open(const struct zt_device_options *options, struct zt_device **ret,
                             struct zt_err *err);

@@ -144,7 +144,8 @@ static enum zt_code wan_open(const struct zt_engine_options *options, void **ret
 {
     const struct zt_device_options device = { .name = options->device,
                                               .threads = options->threads,
-                                              .offload = options->offload };
+                                              .offload = options->offload,
+                                              .backend = options->backend };
     zt_auto(wan) struct zt_wan *wan = zt_new(struct zt_wan);
 
     if (options->model_path == NULL || options->model_path[0] == '\0')
