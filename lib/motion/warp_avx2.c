@@ -197,8 +197,8 @@ AVX2 void filter_rows(const struct zt_plane *plane, const struct zt_warp_columns
         const uint8_t *left = from + _mm256_extract_epi32(at, 0);
         const uint8_t *right = from + _mm256_extract_epi32(at, 4);
         at = _mm256_slli_epi32(at, 16);
-        find_taps(
-            (struct sixteen){ _mm256_sub_epi32(x.low, at), _mm256_sub_epi32(x.high, at) }, &t);
+        find_taps((struct sixteen){ _mm256_sub_epi32(x.low, at), _mm256_sub_epi32(x.high, at) },
+                  &t);
         for (; i < end; i++) {
             _mm_prefetch((const char *)right + (ptrdiff_t)i * (ptrdiff_t)plane->stride + 32,
                          _MM_HINT_T0); /* the next cell's */

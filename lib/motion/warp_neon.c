@@ -91,8 +91,7 @@ static void draw8(const struct zt_plane *plane, int32_t x, int32_t y, int32_t dx
         zt_warp_span_scalar(plane, x, y, dx, dy, 8, dst);
         return;
     }
-    const uint8_t *at =
-        plane->at + (ptrdiff_t)(y_min - 1) * (ptrdiff_t)plane->stride + (x_min - 1);
+    const uint8_t *at = plane->at + (ptrdiff_t)(y_min - 1) * (ptrdiff_t)plane->stride + (x_min - 1);
     t.first = vmovn_u16(vreinterpretq_u16_s16(split_steps(x, dx, x_min, &fraction)));
     find_weights(fraction, t.w);
     int16x8_t starts = split_steps(y, dy, y_min, &fraction);
@@ -162,8 +161,8 @@ void zt_warp_straight_neon(const struct zt_plane *plane, const struct zt_warp_co
             uint16x8_t lower = vcgtq_s16(starts, vdupq_n_s16(0));
             int16x8_t tap[4];
             for (int k = 0; k < 4; k++)
-                tap[k] = first != last ? vbslq_s16(lower, row[k + 1][half], row[k][half])
-                                       : row[k][half];
+                tap[k] =
+                    first != last ? vbslq_s16(lower, row[k + 1][half], row[k][half]) : row[k][half];
             store_down(tap, fraction, dst + 8 * half);
         }
     }
