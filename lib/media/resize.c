@@ -171,7 +171,7 @@ static void resize_band(void *user, int first, int end)
     void *memory = NULL;
 
     size_t total = n * ((size_t)down->taps + 1) + (size_t)job->columns;
-    if (zt_try_alloc(total, sizeof(rgbx), "rows", &memory, NULL) != ZT_OK) {
+    if (zt_try_alloc_raw(total, sizeof(rgbx), "rows", &memory, NULL) != ZT_OK) {
         atomic_store(&job->no_memory, true);
         return;
     }

@@ -106,7 +106,7 @@ static void mean_planes(void *user, int first, int end)
     struct fit *f = user;
     void *tmp = NULL;
 
-    if (zt_try_alloc((size_t)f->width * (size_t)f->height, sizeof(float), "the guided filter", &tmp,
+    if (zt_try_alloc_raw((size_t)f->width * (size_t)f->height, sizeof(float), "the guided filter", &tmp,
                      NULL) != ZT_OK) {
         atomic_store(&f->no_memory, true);
         return;
@@ -191,7 +191,7 @@ enum zt_code zt_guided_fit(const float *guide, const float *map, int width, int 
     void *memory = NULL;
 
     zt_assert(radius >= 1 && epsilon > 0);
-    ZT_TRY(zt_try_alloc(n * PLANES, sizeof(float), "the guided filter", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(n * PLANES, sizeof(float), "the guided filter", &memory, err));
     zt_auto_free float *all = memory;
     for (int k = 0; k < PLANES; k++)
         f.plane[k] = all + (size_t)k * n;
@@ -212,7 +212,7 @@ enum zt_code zt_guided_filter(const float *guide, float *map, int width, int hei
     size_t n = (size_t)width * (size_t)height;
     void *memory = NULL;
 
-    ZT_TRY(zt_try_alloc(n * 4, sizeof(float), "the guided filter", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(n * 4, sizeof(float), "the guided filter", &memory, err));
     zt_auto_free float *fit = memory;
     ZT_TRY(zt_guided_fit(guide, map, width, height, radius, epsilon, pool, fit, err));
     for (size_t i = 0; i < n; i++) {

@@ -40,7 +40,8 @@ struct level {
     uint8_t *weigh;            /* [padded][4] of each channel; 0 for the fourth */
     int32_t *cost;
     float *share; /* of a patch's say, by its cost, a whole number; 0 where there is none */
-    int *sources; /* indices of all sources, for random tries */
+    int32_t *away; /* padded pixels from a point to its match */
+    int *sources;  /* indices of all sources, for random tries */
     int sources_n;
     int16_t *match;  /* [height][width][2] */
     uint8_t *hole;   /* unknown */
@@ -70,14 +71,15 @@ static enum zt_code level_init(struct level *l, int width, int height, struct zt
     size_t around = (size_t)(width + ACROSS) * (size_t)(height + 2 * HALF);
 
     /* Widest members first. */
-    ZT_TRY(zt_try_alloc(6 * around + 4 * n, 4, "inpainting", &l->memory, err));
+    ZT_TRY(zt_try_alloc(6 * around + 5 * n, 4, "inpainting", &l->memory, err));
     l->width = width;
     l->height = height;
     l->stride = width + ACROSS;
     l->known = l->memory;
     l->cost = (int32_t *)(void *)(l->known + around);
     l->share = (float *)(void *)(l->cost + n);
-    l->sources = (int *)(void *)(l->share + n);
+    l->away = (int32_t *)(void *)(l->share + n);
+    l->sources = (int *)(void *)(l->away + n);
     l->match = (int16_t *)(void *)(l->sources + n);
     l->rgbx = (uint8_t *)(void *)(l->match + 2 * n);
     l->weigh = l->rgbx + 4 * around;
@@ -402,6 +404,19 @@ static void set_shares(void *user, int first, int end)
             l->share[i] = 1 + floorf(SHARE_ONE * expf(-(float)l->cost[i] / usual));
 }
 
+static void set_away(void *user, int first, int end)
+{
+    struct level *l = ((const struct finding *)user)->l;
+
+    for (int y = first; y < end; y++) {
+        for (int x = 0; x < l->width; x++) {
+            size_t i = at(l, x, y);
+            if (l->target[i])
+                l->away[i] = (l->match[2 * i + 1] - y) * l->stride + l->match[2 * i] - x;
+        }
+    }
+}
+
 /*
  * Every hole pixel becomes the mean of what the patches over it say, good fits counting more. The
  * sums are whole numbers below 2^24: exact in any order.
@@ -419,13 +434,10 @@ static void vote(void *user, int first, int end)
                 continue;
             int left = x - HALF - 1 > 0 ? x - HALF - 1 : 0;
             int right = x + HALF < l->width ? x + HALF + 1 : l->width;
-            for (int ty = top; ty < bottom; ty++) {
-                for (int tx = left; tx < right; tx++) {
-                    size_t t = at(l, tx, ty);
-                    const int16_t *m = l->match + 2 * t;
-                    sum += l->share[t] * l->known[padded(l, m[0] + x - tx, m[1] + y - ty) / 4];
-                }
-            }
+            const four *here = l->known + padded(l, x, y) / 4;
+            for (int ty = top; ty < bottom; ty++)
+                for (size_t t = at(l, left, ty); t < at(l, right, ty); t++)
+                    sum += l->share[t] * here[l->away[t]];
             for (size_t c = 0; c < 3 && sum[3] > 0; c++)
                 l->rgbx[padded(l, x, y) + c] = (uint8_t)(sum[c] / sum[3] + 0.5F);
         }
@@ -439,6 +451,7 @@ static void solve_level(struct finding *f, int rounds)
 
     start_matches(l, f->coarse);
     if (f->coarse != NULL) {
+        in_rows(f->pool, l->height, BAND, set_away, f);
         in_rows(f->pool, l->height, BAND, vote, f);
         pad(l);
     }
@@ -447,6 +460,7 @@ static void solve_level(struct finding *f, int rounds)
         for (int k = 0; k < MATCH_ROUNDS; k++, f->sweep++)
             in_rows(f->pool, bands, 1, sweep_bands, f);
         in_rows(f->pool, l->height, BAND, set_shares, f);
+        in_rows(f->pool, l->height, BAND, set_away, f);
         in_rows(f->pool, l->height, BAND, vote, f);
         pad(l);
     }
