@@ -7,13 +7,15 @@
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "media/colour.h"
 
 #define ROWS    8   /* whose sums run side by side: one alone waits for itself */
 #define COLUMNS 128 /* likewise */
 #define GRAIN   32  /* rows a thread takes at a time */
 
 /* Running sums in double: they would drift in float over a long row. */
-static void mean_rows(const float *src, float *dst, int width, int height, int radius)
+ZT_MEDIA_CLONES static void mean_rows(const float *src, float *dst, int width, int height,
+                                      int radius)
 {
     for (int y = 0; y < height; y += ROWS) {
         const float *row[ROWS];
@@ -40,7 +42,8 @@ static void mean_rows(const float *src, float *dst, int width, int height, int r
 }
 
 /* dst is not src. */
-static void mean_columns(const float *src, float *dst, int width, int height, int radius)
+ZT_MEDIA_CLONES static void mean_columns(const float *src, float *dst, int width, int height,
+                                         int radius)
 {
     for (int x = 0; x < width; x += COLUMNS) {
         int columns = width - x < COLUMNS ? width - x : COLUMNS;
@@ -106,8 +109,8 @@ static void mean_planes(void *user, int first, int end)
     struct fit *f = user;
     void *tmp = NULL;
 
-    if (zt_try_alloc_raw((size_t)f->width * (size_t)f->height, sizeof(float), "the guided filter", &tmp,
-                     NULL) != ZT_OK) {
+    if (zt_try_alloc_raw((size_t)f->width * (size_t)f->height, sizeof(float), "the guided filter",
+                         &tmp, NULL) != ZT_OK) {
         atomic_store(&f->no_memory, true);
         return;
     }

@@ -91,8 +91,7 @@ static void grow(const struct plane4 *coarse, struct plane4 *fine)
             float lacks = 1 - (*f)[3];
             if (lacks <= 0)
                 continue;
-            four from =
-                sample(coarse, ((float)x + 0.5F) / 2 - 0.5F, ((float)y + 0.5F) / 2 - 0.5F);
+            four from = sample(coarse, ((float)x + 0.5F) / 2 - 0.5F, ((float)y + 0.5F) / 2 - 0.5F);
             *f += from * (lacks / (from[3] > 0 ? from[3] : 1));
             (*f)[3] = 1;
         }

@@ -39,7 +39,7 @@ struct level {
     uint8_t *rgbx;             /* padded by a patch, edges repeated; the current filling */
     uint8_t *weigh;            /* [padded][4] of each channel; 0 for the fourth */
     int32_t *cost;
-    float *share; /* of a patch's say, by its cost, a whole number; 0 where there is none */
+    float *share;  /* of a patch's say, by its cost, a whole number; 0 where there is none */
     int32_t *away; /* padded pixels from a point to its match */
     int *sources;  /* indices of all sources, for random tries */
     int sources_n;
