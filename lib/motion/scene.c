@@ -137,7 +137,8 @@ static enum zt_code take_out(const struct zt_scene_source *s, const struct zt_po
     whole_pixels(y + e.top * native, y + e.bottom * native, s->image->height_px, &part->y,
                  &part->h);
     int width = even_side(part->w * shrink), height = even_side(part->h * shrink);
-    ZT_TRY(zt_try_alloc_raw((size_t)width * 3, (size_t)height, "the working picture", &pixels, err));
+    ZT_TRY(
+        zt_try_alloc_raw((size_t)width * 3, (size_t)height, "the working picture", &pixels, err));
     w->picture = (struct zt_image){
         .width_px = width, .height_px = height, .stride = (size_t)width * 3, .pixels = pixels
     };

@@ -91,12 +91,9 @@ AVX2 __m256i filter_across(const uint8_t *left, const uint8_t *right, const stru
     return _mm256_add_epi16(sum01, sum23);
 }
 
-/* Four rows, each sample at its own phase between them. */
-AVX2 void store_down(const __m256i tap[4], __m256i t, uint8_t *dst)
+/* Four rows, weighed. */
+AVX2 void store_down(const __m256i tap[4], const __m256i w[4], uint8_t *dst)
 {
-    __m256i w[4];
-
-    find_weights(t, w);
     __m256i sum = _mm256_add_epi16(
         _mm256_add_epi16(_mm256_mulhrs_epi16(tap[0], w[0]), _mm256_mulhrs_epi16(tap[1], w[1])),
         _mm256_add_epi16(_mm256_mulhrs_epi16(tap[2], w[2]), _mm256_mulhrs_epi16(tap[3], w[3])));
@@ -105,71 +102,209 @@ AVX2 void store_down(const __m256i tap[4], __m256i t, uint8_t *dst)
                                                               _mm256_extracti128_si256(sum, 1)));
 }
 
-/* ---- any cell ------------------------------------------------------------------------------ */
-
-/* Where eight positions begin, in whole samples, and how far they go on. */
-struct reach {
-    int first, more;
+/* zt_warp_row of all rows of a cell, and the weights down the columns of those that are level. */
+struct rows {
+    int32_t x[ZT_CELL], y[ZT_CELL], dx[ZT_CELL], dy[ZT_CELL];
+    int16_t w[4][ZT_CELL];
 };
 
-AVX2 struct reach reach_of(int32_t at, int32_t step)
+AVX2 __m256i load(const int32_t *at)
 {
-    int a = at >> 16, b = (at + 7 * step) >> 16;
+    return _mm256_loadu_si256((const __m256i *)(const void *)at);
+}
 
-    return a < b ? (struct reach){ a, b - a } : (struct reach){ b, a - b };
+AVX2 void store(int32_t *at, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)at, v);
+}
+
+/* One coordinate of eight rows, j: where they begin, and the step. */
+AVX2 __m256i row_starts(int64_t left, int64_t left_d, __m256i j)
+{
+    __m256i moved = _mm256_mullo_epi32(_mm256_set1_epi32((int32_t)left_d), j);
+
+    return _mm256_add_epi32(
+        _mm256_set1_epi32((int32_t)(left >> ZT_CELL_BITS)),
+        _mm256_srai_epi32(_mm256_add_epi32(moved, _mm256_set1_epi32(ZT_CELL / 2)), ZT_CELL_BITS));
+}
+
+AVX2 __m256i row_steps(int64_t across, int64_t turn, __m256i j)
+{
+    __m256i turned = _mm256_mullo_epi32(_mm256_set1_epi32((int32_t)turn), j);
+    __m256i sum =
+        _mm256_add_epi32(_mm256_set1_epi32((int32_t)across + ZT_CELL * ZT_CELL / 2), turned);
+
+    return _mm256_srai_epi32(sum, 2 * ZT_CELL_BITS);
+}
+
+AVX2 void find_rows(const struct zt_warp_corners *c, struct rows *ret)
+{
+    __m256i j = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), part[2], w[4];
+    const __m256i fraction = _mm256_set1_epi32(0xffff), level = _mm256_set1_epi32(ZT_WARP_LEVEL);
+
+    for (int half = 0; half < 2; half++, j = _mm256_add_epi32(j, _mm256_set1_epi32(8))) {
+        __m256i y = row_starts(c->left_y, c->left_dy, j);
+        __m256i dy = row_steps(c->right_y - c->left_y, c->right_dy - c->left_dy, j);
+        __m256i flat = _mm256_cmpgt_epi32(level, _mm256_abs_epi32(dy));
+        __m256i middle = _mm256_srai_epi32(
+            _mm256_sub_epi32(_mm256_slli_epi32(dy, ZT_CELL_BITS), dy), 1); /* 15 / 2 steps on */
+        y = _mm256_add_epi32(y, _mm256_and_si256(middle, flat));
+        store(ret->y + 8 * half, y);
+        store(ret->dy + 8 * half, _mm256_andnot_si256(flat, dy));
+        store(ret->x + 8 * half, row_starts(c->left_x, c->left_dx, j));
+        store(ret->dx + 8 * half, row_steps(c->right_x - c->left_x, c->right_dx - c->left_dx, j));
+        part[half] = _mm256_srli_epi32(_mm256_and_si256(y, fraction), 1);
+    }
+    find_weights(_mm256_permute4x64_epi64(_mm256_packus_epi32(part[0], part[1]), 0xd8), w);
+    for (int k = 0; k < 4; k++)
+        _mm256_storeu_si256((__m256i *)(void *)ret->w[k], w[k]);
+}
+
+AVX2 void level_weights(const struct rows *rows, int j, __m256i w[4])
+{
+    for (int k = 0; k < 4; k++)
+        w[k] = _mm256_set1_epi16(rows->w[k][j]);
+}
+
+/* ---- any cell ------------------------------------------------------------------------------ */
+
+/* Of each row, for its first and last eight samples: */
+struct places {
+    int32_t from[2][ZT_CELL];             /* bytes from the plane's first sample to the first tap */
+    int32_t x[2][ZT_CELL], y[2][ZT_CELL]; /* positions from there */
+    int32_t more[ZT_CELL];                /* source rows that eight start on, but one */
+};
+
+/* The scalar path has to. */
+#define TOO_MANY INT32_MAX
+
+/* Where eight samples begin, in whole samples; *most grows to how far they go on. */
+AVX2 __m256i reach(__m256i at, __m256i step, __m256i *most)
+{
+    __m256i seven = _mm256_sub_epi32(_mm256_slli_epi32(step, 3), step);
+    __m256i a = _mm256_srai_epi32(at, 16), b = _mm256_srai_epi32(_mm256_add_epi32(at, seven), 16);
+
+    *most = _mm256_max_epi32(*most, _mm256_abs_epi32(_mm256_sub_epi32(a, b)));
+    return _mm256_min_epi32(a, b);
+}
+
+AVX2 void find_places(const struct zt_plane *plane, const struct rows *rows, struct places *ret)
+{
+    const __m256i stride = _mm256_set1_epi32((int32_t)plane->stride), one = _mm256_set1_epi32(1);
+
+    for (int j = 0; j < ZT_CELL; j += 8) {
+        __m256i x = load(rows->x + j), y = load(rows->y + j);
+        __m256i dx = load(rows->dx + j), dy = load(rows->dy + j);
+        __m256i wide = _mm256_setzero_si256(), high = _mm256_setzero_si256();
+        for (int half = 0; half < 2; half++) {
+            __m256i by = _mm256_and_si256(_mm256_set1_epi32(-half), _mm256_slli_epi32(dx, 3));
+            __m256i bx = reach(_mm256_add_epi32(x, by), dx, &wide);
+            by = _mm256_and_si256(_mm256_set1_epi32(-half), _mm256_slli_epi32(dy, 3));
+            by = reach(_mm256_add_epi32(y, by), dy, &high);
+            __m256i row = _mm256_mullo_epi32(_mm256_sub_epi32(by, one), stride);
+            store(ret->from[half] + j, _mm256_add_epi32(row, _mm256_sub_epi32(bx, one)));
+            store(ret->x[half] + j, _mm256_sub_epi32(x, _mm256_slli_epi32(bx, 16)));
+            store(ret->y[half] + j, _mm256_sub_epi32(y, _mm256_slli_epi32(by, 16)));
+        }
+        __m256i over = _mm256_or_si256(_mm256_cmpgt_epi32(wide, _mm256_set1_epi32(12)),
+                                       _mm256_cmpgt_epi32(high, _mm256_set1_epi32(STARTS - 1)));
+        store(ret->more + j, _mm256_or_si256(high, _mm256_srli_epi32(over, 1)));
+    }
 }
 
 /* Sixteen positions, each eight from their own beginning. */
-AVX2 struct sixteen within(int32_t at, int32_t step, struct reach left, struct reach right)
+AVX2 struct sixteen within(const int32_t at[2][ZT_CELL], int j, int32_t step)
 {
-    __m128i a = _mm_set1_epi32(at - left.first * 65536),
-            b = _mm_set1_epi32(at - right.first * 65536);
+    __m128i left = _mm_set1_epi32(at[0][j]), right = _mm_set1_epi32(at[1][j]);
 
-    return counted(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1), step);
+    return counted(_mm256_inserti128_si256(_mm256_castsi128_si256(left), right, 1), step);
 }
 
-AVX2 void draw16(const struct zt_plane *plane, struct zt_warp_step s, uint8_t *dst)
+/* `more`, a constant: the source rows that eight samples start on, but one. */
+AVX2 void draw_row(const struct zt_plane *plane, const struct rows *rows,
+                   const struct places *places, int j, int more, uint8_t *dst)
 {
-    struct reach x_left = reach_of(s.x, s.dx), x_right = reach_of(s.x + 8 * s.dx, s.dx);
-    struct reach y_left = reach_of(s.y, s.dy), y_right = reach_of(s.y + 8 * s.dy, s.dy);
-    int more = y_left.more > y_right.more ? y_left.more : y_right.more;
+    const uint8_t *left = plane->at + places->from[0][j], *right = plane->at + places->from[1][j];
     ptrdiff_t stride = (ptrdiff_t)plane->stride;
-    __m256i row[4 + STARTS - 1], tap[4];
+    struct sixteen y = within(places->y, j, rows->dy[j]);
+    __m256i row[4 + STARTS - 1], tap[4], w[4], start = whole(y);
     struct taps t;
 
-    if (x_left.more > 12 || x_right.more > 12 || more >= STARTS) {
-        zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);
-        return;
+    /* What the next cell of the row will touch: 27 rows at once are too many streams for the
+     * processor to foresee. */
+    _mm_prefetch((const char *)right + stride + 32, _MM_HINT_T0);
+    _mm_prefetch((const char *)right + 2 * stride + 32, _MM_HINT_T0);
+    find_taps(within(places->x, j, rows->dx[j]), &t);
+    for (int i = 0; i < 4 + more; i++)
+        row[i] = filter_across(left + i * stride, right + i * stride, &t);
+    for (int k = 0; k < 4; k++) {
+        tap[k] = row[k];
+        for (int i = 1; i <= more; i++)
+            tap[k] = _mm256_blendv_epi8(
+                tap[k], row[k + i], _mm256_cmpgt_epi16(start, _mm256_set1_epi16((int16_t)(i - 1))));
     }
-    const uint8_t *left = plane->at + (y_left.first - 1) * stride + x_left.first - 1;
-    const uint8_t *right = plane->at + (y_right.first - 1) * stride + x_right.first - 1;
-    struct sixteen y = within(s.y, s.dy, y_left, y_right);
-    find_taps(within(s.x, s.dx, x_left, x_right), &t);
+    find_weights(phase(y), w);
+    store_down(tap, w, dst);
+}
+
+AVX2 void draw_level_row(const struct zt_plane *plane, const struct rows *rows,
+                         const struct places *places, int j, uint8_t *dst)
+{
+    const uint8_t *left = plane->at + places->from[0][j], *right = plane->at + places->from[1][j];
+    ptrdiff_t stride = (ptrdiff_t)plane->stride;
+    __m256i row[4], w[4];
+    struct taps t;
+
+    _mm_prefetch((const char *)right + stride + 32, _MM_HINT_T0);
+    _mm_prefetch((const char *)right + 2 * stride + 32, _MM_HINT_T0);
+    find_taps(within(places->x, j, rows->dx[j]), &t);
     for (int i = 0; i < 4; i++)
-        tap[i] = row[i] = filter_across(left + i * stride, right + i * stride, &t);
-    for (int start = 1; start <= more; start++) {
-        __m256i here = _mm256_cmpgt_epi16(whole(y), _mm256_set1_epi16((int16_t)(start - 1)));
-        row[start + 3] =
-            filter_across(left + (start + 3) * stride, right + (start + 3) * stride, &t);
-        for (int k = 0; k < 4; k++)
-            tap[k] = _mm256_blendv_epi8(tap[k], row[start + k], here);
-    }
-    store_down(tap, phase(y), dst);
+        row[i] = filter_across(left + i * stride, right + i * stride, &t);
+    level_weights(rows, j, w);
+    store_down(row, w, dst);
+}
+
+/* Whether 32 bits hold what find_rows and find_places work with. */
+static bool is_moderate(const struct zt_plane *plane, const struct zt_warp_corners *c)
+{
+    const int64_t most = (int64_t)1 << 25;
+    const int64_t d[6] = { c->left_dx,
+                           c->left_dy,
+                           c->right_dx,
+                           c->right_dy,
+                           (c->right_x - c->left_x) / ZT_CELL,
+                           (c->right_y - c->left_y) / ZT_CELL };
+    bool is = plane->stride * ((size_t)plane->height + 2 * ZT_PLANE_PAD) < INT32_MAX;
+
+    for (int i = 0; i < 6; i++)
+        is &= d[i] > -most && d[i] < most;
+    return is;
 }
 
 __attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *plane,
                                                        const struct zt_warp_corners *corners,
                                                        uint8_t *dst, size_t stride)
 {
-    for (int y = 0; y < ZT_CELL; y++, dst += stride) {
-        struct zt_warp_step s = zt_warp_row(corners, y);
-        /* What the next cell of the row will touch: 27 rows at once are too many streams for the
-         * processor to foresee. */
-        const uint8_t *next = plane->at + (ptrdiff_t)(s.y >> 16) * (ptrdiff_t)plane->stride +
-                              ((s.x + 32 * s.dx) >> 16) + 2;
-        _mm_prefetch((const char *)next, _MM_HINT_T0);
-        _mm_prefetch((const char *)next + plane->stride, _MM_HINT_T0);
-        draw16(plane, s, dst);
+    bool moderate = is_moderate(plane, corners);
+    struct places places;
+    struct rows rows;
+
+    if (moderate) {
+        find_rows(corners, &rows);
+        find_places(plane, &rows, &places);
+    }
+    for (int j = 0; j < ZT_CELL; j++, dst += stride) {
+        int more = moderate ? places.more[j] : TOO_MANY;
+        if (more == 0 && rows.dy[j] == 0)
+            draw_level_row(plane, &rows, &places, j, dst);
+        else if (more <= 1)
+            draw_row(plane, &rows, &places, j, 1, dst);
+        else if (more < STARTS)
+            draw_row(plane, &rows, &places, j, STARTS - 1, dst);
+        if (more < STARTS)
+            continue;
+        struct zt_warp_step s = zt_warp_row(corners, j);
+        zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);
     }
 }
 
@@ -213,23 +348,30 @@ __attribute__((target("avx2"))) void zt_warp_straight_avx2(const struct zt_plane
                                                            const struct zt_warp_columns *columns,
                                                            uint8_t *dst, size_t stride)
 {
-    __m256i across[ZT_WARP_ROWS];
+    __m256i across[ZT_WARP_ROWS], w[4];
+    struct rows rows;
 
     filter_rows(plane, columns, across);
+    find_rows(corners, &rows);
     for (int j = 0; j < ZT_CELL; j++, dst += stride) {
-        struct zt_warp_step s = zt_warp_row(corners, j);
-        int first = s.y >> 16, last = (s.y + 15 * s.dy) >> 16;
+        int32_t at = rows.y[j], dy = rows.dy[j];
+        int first = at >> 16, last = (at + 15 * dy) >> 16;
         int top = first < last ? first : last;
         const __m256i *row = across + (top - 1 - columns->first);
-        struct sixteen y = counted(_mm256_set1_epi32(s.y - top * 65536), s.dy);
+        if (dy == 0) {
+            level_weights(&rows, j, w);
+            store_down(row, w, dst);
+            continue;
+        }
+        struct sixteen y = counted(_mm256_set1_epi32(at - top * 65536), dy);
         __m256i tap[4] = { row[0], row[1], row[2], row[3] };
-
         if (first != last) {
             __m256i lower = _mm256_cmpgt_epi16(whole(y), _mm256_setzero_si256());
             for (int k = 0; k < 4; k++)
                 tap[k] = _mm256_blendv_epi8(row[k], row[k + 1], lower);
         }
-        store_down(tap, phase(y), dst);
+        find_weights(phase(y), w);
+        store_down(tap, w, dst);
     }
 }
 

@@ -49,18 +49,26 @@ static inline struct zt_warp_corners zt_warp_corners_at(const struct zt_warp_mes
     };
 }
 
+/* A row that falls or rises by less than this for each sample, of 65536, is drawn level. */
+#define ZT_WARP_LEVEL 8
+
 static inline struct zt_warp_step zt_warp_row(const struct zt_warp_corners *c, int y)
 {
     int64_t lx = c->left_x + c->left_dx * y, ly = c->left_y + c->left_dy * y;
     int64_t rx = c->right_x + c->right_dx * y, ry = c->right_y + c->right_dy * y;
     const int64_t half = ZT_CELL / 2, half2 = ZT_CELL * ZT_CELL / 2;
 
-    return (struct zt_warp_step){
+    struct zt_warp_step s = {
         .x = (int32_t)((lx + half) >> ZT_CELL_BITS),
         .y = (int32_t)((ly + half) >> ZT_CELL_BITS),
         .dx = (int32_t)((rx - lx + half2) >> (2 * ZT_CELL_BITS)),
         .dy = (int32_t)((ry - ly + half2) >> (2 * ZT_CELL_BITS)),
     };
+    if (s.dy > -ZT_WARP_LEVEL && s.dy < ZT_WARP_LEVEL) { /* as its middle */
+        s.y += (s.dy * (ZT_CELL - 1)) >> 1;
+        s.dy = 0;
+    }
+    return s;
 }
 
 /* ---- straight cells ------------------------------------------------------------------------ */
