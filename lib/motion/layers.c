@@ -41,6 +41,7 @@
 
 struct cutter {
     const struct zt_image *picture;
+    int reach_px; /* how far layers move against each other */
     struct zt_pool *pool;
     int matte_width, matte_height;
     float *guide; /* [matte_height][matte_width][3] */
@@ -670,7 +671,7 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
             for (size_t k = 0; by_one != hole && k < pixels; k++)
                 hole[k] |= by_one[k];
         }
-        behind[i] = (struct zt_inpaint){ &layers->layer[i].picture, hole, true, width / 12 };
+        behind[i] = (struct zt_inpaint){ &layers->layer[i].picture, hole, true, c->reach_px };
     }
     return zt_inpaint(behind, n - 1, c->pool, err);
 }
@@ -723,12 +724,13 @@ static enum zt_code cut_layers(struct cutter *c, const struct zt_depth *depth, c
 }
 
 enum zt_code zt_layers_cut(const struct zt_image *picture, const struct zt_depth *depth,
-                           struct zt_pool *pool, struct zt_layers *ret, struct zt_err *err)
+                           int reach_px, struct zt_pool *pool, struct zt_layers *ret,
+                           struct zt_err *err)
 {
     float cut[ZT_LAYERS_MAX] = { 0 };
     int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
     float scale = longest > MATTE_LONG ? (float)MATTE_LONG / (float)longest : 1;
-    struct cutter c = { .picture = picture, .pool = pool };
+    struct cutter c = { .picture = picture, .reach_px = reach_px, .pool = pool };
     struct zt_layers layers = { .n = 1 + find_cuts(depth, cut) };
 
     c.matte_width = (int)((float)picture->width_px * scale);
