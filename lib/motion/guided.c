@@ -13,9 +13,42 @@
 #define COLUMNS 128 /* likewise */
 #define GRAIN   32  /* rows a thread takes at a time */
 
+/* Small windows are added up at each point, many points at a time. */
+#define SMALL 8
+
+ZT_MEDIA_CLONES static void add_window(const float *restrict src, float *restrict dst, int n,
+                                       int radius)
+{
+    const float part = 1.0F / (float)(2 * radius + 1);
+
+    for (int x = 0; x < n; x++)
+        dst[x] = src[x];
+    for (int k = 1; k <= 2 * radius; k++)
+        for (int x = 0; x < n; x++)
+            dst[x] += src[x + k];
+    for (int x = 0; x < n; x++)
+        dst[x] *= part;
+}
+
+static void mean_rows_small(const float *src, float *dst, int width, int height, int radius)
+{
+    for (int y = 0; y < height; y++, src += width, dst += width) {
+        for (int i = 0; i < 2 * radius; i++) { /* the ends, whose windows are cut */
+            int x = i < radius ? i : width - 2 * radius + i;
+            int first = x - radius > 0 ? x - radius : 0;
+            int end = x + radius + 1 < width ? x + radius + 1 : width;
+            float sum = 0;
+            for (int k = first; k < end; k++)
+                sum += src[k];
+            dst[x] = sum / (float)(end - first);
+        }
+        add_window(src, dst + radius, width - 2 * radius, radius);
+    }
+}
+
 /* Running sums in double: they would drift in float over a long row. */
-ZT_MEDIA_CLONES static void mean_rows(const float *src, float *dst, int width, int height,
-                                      int radius)
+ZT_MEDIA_CLONES static void mean_rows_large(const float *src, float *dst, int width, int height,
+                                            int radius)
 {
     for (int y = 0; y < height; y += ROWS) {
         const float *row[ROWS];
@@ -68,7 +101,10 @@ ZT_MEDIA_CLONES static void mean_columns(const float *src, float *dst, int width
 
 void zt_box_mean(const float *src, float *dst, float *tmp, int width, int height, int radius)
 {
-    mean_rows(src, tmp, width, height, radius);
+    if (radius <= SMALL && width > 2 * radius)
+        mean_rows_small(src, tmp, width, height, radius);
+    else
+        mean_rows_large(src, tmp, width, height, radius);
     mean_columns(tmp, dst, width, height, radius);
 }
 

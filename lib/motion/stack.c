@@ -315,8 +315,9 @@ static void place_luma_row(const struct drawing *d, struct zt_sheet *sheet, int 
         see(&d->look, sheet, first * ZT_CELL + 0.5 - room->width / 2,
             row * ZT_CELL + 0.5 - room->height / 2, ZT_CELL, n, &s);
         for (int i = 0; i < n; i++) {
-            double dx, dy;
-            zt_fluid_shift(d->stack->fluid, s.x[i], s.y[i], &dx, &dy);
+            double dx = 0, dy = 0;
+            if (d->stack->fluid != NULL)
+                zt_fluid_shift(d->stack->fluid, s.x[i], s.y[i], &dx, &dy);
             mesh->x[at + (size_t)i] = zt_warp_mesh_position(s.x[i] + dx - 0.5, plane->width);
             mesh->y[at + (size_t)i] = zt_warp_mesh_position(s.y[i] + dy - 0.5, plane->height);
         }
@@ -396,7 +397,8 @@ static enum cover cover_of(const struct zt_sheet *sheet, int half, int column, i
     return flags == 3 ? MIXED : flags == 1 ? OPAQUE : CLEAR;
 }
 
-static void blend(uint8_t *dst, size_t stride, const uint8_t *over, const uint8_t *alpha)
+ZT_MEDIA_CLONES static void blend(uint8_t *restrict dst, size_t stride,
+                                  const uint8_t *restrict over, const uint8_t *restrict alpha)
 {
     for (int y = 0; y < ZT_CELL; y++, dst += stride, over += ZT_CELL, alpha += ZT_CELL) {
         for (int x = 0; x < ZT_CELL; x++) {

@@ -50,9 +50,10 @@ void zt_warp_mesh_clear(struct zt_warp_mesh *mesh)
 int32_t zt_warp_mesh_position(double sample, int plane_side)
 {
     double edge = ZT_PLANE_PAD - 20; /* a vector load reads up to 16 samples past a position */
+    double last = plane_side - 1 + edge;
 
     zt_assert(isfinite(sample));
-    sample = fmin(fmax(sample, -edge), plane_side - 1 + edge);
+    sample = sample < -edge ? -edge : sample > last ? last : sample;
     return (int32_t)lrint(sample * 65536);
 }
 
