@@ -61,9 +61,11 @@ static inline float zt_noise_at(const struct zt_noise *noise, float x, float y)
     return top + fy * (bottom - top);
 }
 
-/* e^x to 10^-6 of its value, x between -80 and 80. */
+/* e^x to 10^-5 of its value; x beyond -80 ... 80 counts as that. */
 static inline float zt_exp(float x)
 {
+    x = x > -80 ? x : -80;
+    x = x < 80 ? x : 80;
     float t = x * 1.44269504F;           /* of 2 */
     int whole = (int)(t + 256.5F) - 256; /* the nearest: t is above -256 */
     float f = (t - (float)whole) * 0.69314718F, power;
