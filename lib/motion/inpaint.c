@@ -139,25 +139,24 @@ static void gather_known(void *user, int first, int end)
     const struct plane4 *grid = &job->membrane;
 
     for (int gy = first; gy < end; gy++) {
-        float *cells = grid->v + 4 * (size_t)gy * (size_t)grid->width;
+        four *cells = at_cell(grid, 0, gy);
         int y = (int)(((int64_t)gy * picture->height_px + grid->height - 1) / grid->height);
         int last =
             (int)(((int64_t)(gy + 1) * picture->height_px + grid->height - 1) / grid->height);
         for (; y < last; y++) {
             const uint8_t *p = picture->pixels + (size_t)y * picture->stride;
             const uint8_t *hole = job->what->hole + (size_t)y * (size_t)picture->width_px;
-            for (int x = 0; x < picture->width_px; x++, p += 3) {
-                if (hole[x])
-                    continue;
-                float *g = cells + 4 * (size_t)((int64_t)x * grid->width / picture->width_px);
-                for (int c = 0; c < 3; c++)
-                    g[c] += p[c];
-                g[3] += 1;
+            for (int gx = 0, x = 0; gx < grid->width; gx++) {
+                int right =
+                    (int)(((int64_t)(gx + 1) * picture->width_px + grid->width - 1) / grid->width);
+                for (; x < right; x++, p += 3)
+                    if (!hole[x])
+                        cells[gx] += (four){ p[0], p[1], p[2], 1 };
             }
         }
-        for (float *g = cells; g < cells + 4 * (size_t)grid->width; g += 4)
-            for (int c = 0; c < 4 && g[3] > 1; c++)
-                g[c] /= g[3];
+        for (int gx = 0; gx < grid->width; gx++)
+            if (cells[gx][3] > 1)
+                cells[gx] /= cells[gx][3];
     }
 }
 

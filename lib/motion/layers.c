@@ -654,9 +654,10 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
         };
         in_rows(c->pool, height, mark_along, &m);
         in_rows(c->pool, height, mark_down, &m);
-        for (int j = i + 1; j < n; j++) /* what is in front has colours of its own */
-            for (size_t k = 0; k < pixels; k++)
-                hole[k] |= layers->layer[j].alpha[k] > 8;
+        for (int j = i + 1; j < n; j++) { /* what is in front has colours of its own */
+            find_hits(layers->layer[j].alpha, 8, true, tmp, (int)pixels);
+            add_marks(hole, tmp, (int)pixels);
+        }
         past[i - 1] = (struct zt_inpaint){ &layers->layer[i].picture, hole, false, width / 32 + 8 };
     }
     ZT_TRY(zt_inpaint(past, n - 1, c->pool, err));
@@ -668,8 +669,8 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
                                  HOLE_GROW_PX,           true,  by_one, tmp };
             in_rows(c->pool, height, mark_along, &m);
             in_rows(c->pool, height, mark_down, &m);
-            for (size_t k = 0; by_one != hole && k < pixels; k++)
-                hole[k] |= by_one[k];
+            if (by_one != hole)
+                add_marks(hole, by_one, (int)pixels);
         }
         behind[i] = (struct zt_inpaint){ &layers->layer[i].picture, hole, true, c->reach_px };
     }

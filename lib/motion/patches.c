@@ -195,29 +195,30 @@ static void set_weights(struct level *l)
     }
 }
 
+/* From a row to the next; steps are 250 at most, so one more fits. */
+ZT_MEDIA_CLONES static void step_on(uint8_t *restrict row, const uint8_t *restrict before, int n)
+{
+    for (int x = 0; x < n; x++) {
+        uint8_t on = (uint8_t)(before[x] + 1);
+        row[x] = row[x] < on ? row[x] : on;
+    }
+}
+
 void zt_steps(uint8_t *steps, int width, int height)
 {
     for (int y = 0; y < height; y++) {
         uint8_t *row = steps + (ptrdiff_t)y * width;
-        for (int x = 0; x < width; x++) {
-            int best = row[x];
-            if (x > 0 && row[x - 1] + 1 < best)
-                best = row[x - 1] + 1;
-            if (y > 0 && row[x - width] + 1 < best)
-                best = row[x - width] + 1;
-            row[x] = (uint8_t)best;
-        }
+        if (y > 0)
+            step_on(row, row - width, width);
+        for (int x = 0, best = 250; x < width; x++)
+            row[x] = (uint8_t)(best = row[x] < best + 1 ? row[x] : best + 1);
     }
     for (int y = height - 1; y >= 0; y--) {
         uint8_t *row = steps + (ptrdiff_t)y * width;
-        for (int x = width - 1; x >= 0; x--) {
-            int best = row[x];
-            if (x + 1 < width && row[x + 1] + 1 < best)
-                best = row[x + 1] + 1;
-            if (y + 1 < height && row[x + width] + 1 < best)
-                best = row[x + width] + 1;
-            row[x] = (uint8_t)best;
-        }
+        if (y + 1 < height)
+            step_on(row, row + width, width);
+        for (int x = width - 1, best = 250; x >= 0; x--)
+            row[x] = (uint8_t)(best = row[x] < best + 1 ? row[x] : best + 1);
     }
 }
 
