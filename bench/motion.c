@@ -8,7 +8,8 @@
  * memory at the same preset and rate factor; (4) ffmpeg's zoompan on a four times enlarged input,
  * its usual recipe against jitter, with the same encoder settings, if there is an ffmpeg. Each is
  * its own process, so that peak memory is its own; the best of ROUNDS is printed. Two ratios: of
- * time, which only a quiet machine tells rightly, and of the processors' time over all threads.
+ * time, which only a quiet machine tells rightly, and of the processors' time over all threads;
+ * then that time of the engine alone, and as far as its first frame (a few are drawn by then).
  * Then what each kind of weather adds to a 1080p frame. Last the goals of a 720p clip; the exit
  * status says whether one is missed by more than three times.
  *
@@ -47,6 +48,7 @@ struct outcome {
     double seconds;
     double first_s; /* until the first frame */
     double cpu_s;   /* all threads' */
+    double ready_s; /* of them until the first frame */
     long peak_kib;
 };
 
@@ -124,14 +126,26 @@ struct taker {
     uint8_t *frames;        /* NULL: and not kept */
     size_t frame_bytes;
     int64_t first_us;
+    double first_cpu_s;
 };
+
+static double cpu_now(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
 
 static int take(void *user, const struct zt_frame *f, int index)
 {
     struct taker *t = user;
 
-    if (index == 0)
+    if (index == 0) {
         t->first_us = zt_now_mono_us();
+        t->first_cpu_s = cpu_now();
+    }
     if (t->video != NULL)
         return zt_video_write(t->video, f, NULL) != ZT_OK;
     uint8_t *to = t->frames != NULL ? t->frames + (size_t)index * t->frame_bytes : NULL;
@@ -183,15 +197,6 @@ static bool run_engine(const struct job *job, struct taker *taker)
     return rc == ZT_OK;
 }
 
-static double cpu_now(void)
-{
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
 static void pipeline(const struct job *job, struct outcome *o)
 {
     int64_t start = zt_now_mono_us();
@@ -212,6 +217,7 @@ static void engine_alone(const struct job *job, struct outcome *o)
     struct taker taker = { 0 };
 
     o->ok = run_engine(job, &taker);
+    o->ready_s = taker.first_cpu_s - cpu;
     o->seconds = (double)(zt_now_mono_us() - start) / 1e6;
     o->first_s = (double)(taker.first_us - start) / 1e6;
     o->cpu_s = cpu_now() - cpu;
@@ -337,11 +343,11 @@ static struct outcome measure(struct job *job, const char *name)
     double frames = job->plan.frames;
 
     printf("%-5s %4dx%-4d  %6.2f s  %6.2f s (%5.2f ms/frame)  %6.2f s (%5.2f ms/frame)  %5.2f  "
-           "%5.2f  ",
+           "%5.2f  %5.2f s, %4.2f s  ",
            name, job->plan.width_px, job->plan.height_px, all.seconds, engine_only.seconds,
            (engine_only.seconds - engine_only.first_s) * 1e3 / (frames - 1), encoder.seconds,
-           encoder.seconds * 1e3 / frames, all.seconds / encoder.seconds,
-           all.cpu_s / encoder.cpu_s);
+           encoder.seconds * 1e3 / frames, all.seconds / encoder.seconds, all.cpu_s / encoder.cpu_s,
+           engine_only.cpu_s, engine_only.ready_s);
     if (peer.ok)
         printf("%6.2f s  ", peer.seconds);
     else
@@ -401,8 +407,7 @@ int main(int argc, char **argv)
     printf("%d s from a picture of %d x %d: \"%s\"; x264 %s, crf %d; %d cores\n", SECONDS,
            job.image.width_px, job.image.height_px, job.prompt, job.preset, CRF, zt_cores());
     printf("                 whole     engine alone              x264 alone                ratio   "
-           " cpu  "
-           "zoompan   first    peak\n");
+           " cpu   engine, to first  zoompan   first    peak\n");
     for (int r = ZT_480P; r <= ZT_1080P; r++) {
         job.resolution = (enum zt_resolution)r;
         struct outcome o = measure(&job, names[r]);

@@ -40,7 +40,9 @@ char *zt_strdup_or_die(const char *s)
     return copy;
 }
 
-enum zt_code zt_try_alloc(size_t n, size_t size, const char *what, void **ret, struct zt_err *err)
+/* Whole lines of `ALIGNMENT` bytes; their size goes to *ret_padded. */
+static enum zt_code allocate(size_t n, size_t size, const char *what, void **ret,
+                             size_t *ret_padded, struct zt_err *err)
 {
     size_t bytes;
     size_t padded;
@@ -55,7 +57,24 @@ enum zt_code zt_try_alloc(size_t n, size_t size, const char *what, void **ret, s
         p = aligned_alloc(ALIGNMENT, padded);
     if (p == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for %s: %zu bytes", what, bytes);
-    memset(p, 0, padded);
     *ret = p;
+    *ret_padded = padded;
     return ZT_OK;
+}
+
+enum zt_code zt_try_alloc(size_t n, size_t size, const char *what, void **ret, struct zt_err *err)
+{
+    size_t padded = 0;
+
+    ZT_TRY(allocate(n, size, what, ret, &padded, err));
+    memset(*ret, 0, padded);
+    return ZT_OK;
+}
+
+enum zt_code zt_try_alloc_raw(size_t n, size_t size, const char *what, void **ret,
+                              struct zt_err *err)
+{
+    size_t padded = 0;
+
+    return allocate(n, size, what, ret, &padded, err);
 }

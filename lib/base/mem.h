@@ -24,4 +24,8 @@ char *zt_strdup_or_die(const char *s);
  */
 enum zt_code zt_try_alloc(size_t n, size_t size, const char *what, void **ret, struct zt_err *err);
 
+/* The same without the zeros, for large buffers that are written before they are read. */
+enum zt_code zt_try_alloc_raw(size_t n, size_t size, const char *what, void **ret,
+                              struct zt_err *err);
+
 #endif

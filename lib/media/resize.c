@@ -19,8 +19,9 @@
 #define PI         3.14159265358979323846
 #define CROP_SLACK 1e-6
 
-/* A pixel in linear light: R, G, B and an unused lane. */
+/* A pixel in linear light: R, G, B and an unused lane; the same of two rows. */
 typedef float rgbx __attribute__((vector_size(16)));
+typedef float two_rgbx __attribute__((vector_size(32)));
 
 /* For each output position: where its samples start, and as many weights as there are taps. */
 struct axis {
@@ -112,27 +113,44 @@ struct job {
     atomic_bool no_memory;
 };
 
-static void filter_across(const struct job *job, int y, rgbx *line, rgbx *dst)
+/* Two rows side by side: pixel x of both is at row + x. */
+ZT_MEDIA_CLONES static void add_taps(const struct axis *axis, const two_rgbx *row, rgbx *first,
+                                     rgbx *second)
 {
-    const struct axis *axis = &job->across;
-    const uint8_t *src = job->src->pixels + (size_t)y * job->src->stride + 3 * (size_t)job->column;
+    const int taps = axis->taps;
 
-    for (int x = 0; x < job->columns; x++, src += 3)
-        line[x] = (rgbx){ job->to_linear[src[0]], job->to_linear[src[1]], job->to_linear[src[2]] };
     for (int x = 0; x < axis->n; x++) {
-        const float *w = axis->weight + (size_t)x * (size_t)axis->taps;
-        const rgbx *in = line + (axis->first[x] - job->column);
-        rgbx even = { 0 };
-        rgbx odd = { 0 };
+        const float *w = axis->weight + (size_t)x * (size_t)taps;
+        const two_rgbx *in = row + axis->first[x];
+        two_rgbx even = { 0 };
+        two_rgbx odd = { 0 };
         int k = 0;
-        for (; k + 1 < axis->taps; k += 2) { /* two sums: neither waits for the other */
+        for (; k + 1 < taps; k += 2) { /* two sums: neither waits for the other */
             even += in[k] * w[k];
             odd += in[k + 1] * w[k + 1];
         }
-        if (k < axis->taps)
+        if (k < taps)
             even += in[k] * w[k];
-        dst[x] = even + odd;
+        even += odd;
+        memcpy(first + x, &even, sizeof(*first));
+        memcpy(second + x, (const float *)&even + 4, sizeof(*second));
     }
+}
+
+/* Source rows y and y + 1; after the last one, that once more. */
+static void filter_across(const struct job *job, int y, two_rgbx *line, rgbx *first, rgbx *second)
+{
+    const float *linear = job->to_linear;
+
+    for (int half = 0; half < 2; half++) {
+        int row = y + half < job->src->height_px ? y + half : y;
+        const uint8_t *src =
+            job->src->pixels + (size_t)row * job->src->stride + 3 * (size_t)job->column;
+        rgbx *at = (rgbx *)line + half;
+        for (int x = 0; x < job->columns; x++, src += 3, at += 2)
+            *at = (rgbx){ linear[src[0]], linear[src[1]], linear[src[2]] };
+    }
+    add_taps(&job->across, line - job->column, first, second);
 }
 
 ZT_MEDIA_CLONES static void add_row(float *dst, const float *src, float weight, int n)
@@ -170,25 +188,27 @@ static void resize_band(void *user, int first, int end)
     size_t n = (size_t)job->across.n;
     void *memory = NULL;
 
-    size_t total = n * ((size_t)down->taps + 1) + (size_t)job->columns;
-    if (zt_try_alloc(total, sizeof(rgbx), "rows", &memory, NULL) != ZT_OK) {
+    int slots = down->taps + 1; /* rows come in pairs: one may come too early */
+    size_t total = n * ((size_t)slots + 1) + 2 * (size_t)job->columns;
+    if (zt_try_alloc_raw(total, sizeof(rgbx), "rows", &memory, NULL) != ZT_OK) {
         atomic_store(&job->no_memory, true);
         return;
     }
-    rgbx *ring = memory;
-    rgbx *sum = ring + n * (size_t)down->taps;
-    rgbx *line = sum + n;
+    two_rgbx *line = memory;
+    rgbx *ring = (rgbx *)(line + job->columns);
+    rgbx *sum = ring + n * (size_t)slots;
     int next = down->first[first]; /* the first source row not filtered yet */
     for (int y = first; y < end; y++) {
         int from = down->first[y];
         if (next < from)
             next = from;
-        for (; next < from + down->taps; next++)
-            filter_across(job, next, line, ring + n * (size_t)(next % down->taps));
+        for (; next < from + down->taps; next += 2)
+            filter_across(job, next, line, ring + n * (size_t)(next % slots),
+                          ring + n * (size_t)((next + 1) % slots));
         memset(sum, 0, n * sizeof(*sum));
         for (int k = 0; k < down->taps; k++) {
             float w = down->weight[(size_t)y * (size_t)down->taps + (size_t)k];
-            const rgbx *row = ring + n * (size_t)((from + k) % down->taps);
+            const rgbx *row = ring + n * (size_t)((from + k) % slots);
             if (w != 0)
                 add_row((float *)sum, (const float *)row, w, (int)(4 * n));
         }

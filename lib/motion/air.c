@@ -118,50 +118,81 @@ struct drawing {
     const struct zt_air *air;
     const struct zt_sight *sight;
     const struct zt_sprite *sprite;
-    int n;
+    int columns, rows; /* tiles */
+    int *first;        /* [tiles + 1] where a tile's begin in `met` */
+    int *met;          /* sprites that may touch a tile, far to near */
     struct zt_frame_buf *frame;
 };
 
-static void draw_tile(const struct drawing *d, const int *met, int n, struct zt_tile *tile)
+/* Tiles from `low` to `high` frame pixels, of n; an empty range when out of sight. */
+static void tiles_of(float low, float high, int side, int n, int *ret_first, int *ret_end)
 {
-    bool touched = d->air->veil != NULL;
+    float from = low / (float)side, to = high / (float)side;
 
-    if (touched)
-        zt_veil_draw(d->air->veil, d->sight, tile);
-    for (int i = 0; i < n; i++) {
-        const struct zt_sprite *s = &d->sprite[met[i]];
-        if (s->x + s->reach_x < (float)tile->left ||
-            s->x - s->reach_x > (float)(tile->left + tile->width))
-            continue;
-        zt_sprite_draw(s, d->sight, tile);
-        touched = true;
+    *ret_first = from > 0 ? from < (float)n ? (int)from : n : 0;
+    *ret_end = to < 0 ? 0 : to < (float)(n - 1) ? (int)to + 1 : n;
+}
+
+/* Counts a sprite for its tiles, or enters it; `first` has where a tile's next one goes. */
+static void enter(const struct drawing *d, int i, bool count)
+{
+    const struct zt_sprite *s = &d->sprite[i];
+    int left, right, top, bottom;
+
+    tiles_of(s->x - s->reach_x, s->x + s->reach_x, ZT_TILE_WIDTH, d->columns, &left, &right);
+    tiles_of(s->y - s->reach_y, s->y + s->reach_y, ZT_TILE_HEIGHT, d->rows, &top, &bottom);
+    for (int row = top; row < bottom; row++) {
+        for (int column = left; column < right; column++) {
+            int *at = &d->first[row * d->columns + column + 1];
+            if (!count)
+                d->met[*at] = i;
+            ++*at;
+        }
     }
-    if (touched)
-        zt_tile_apply(tile, d->frame);
+}
+
+/* Sorts n sprites into the tiles they may touch. */
+static void sort_sprites(struct drawing *d, int n)
+{
+    int tiles = d->columns * d->rows, sum = 0;
+
+    d->first = zt_new_array(int, (size_t)tiles + 1);
+    for (int i = 0; i < n; i++)
+        enter(d, i, true);
+    for (int k = 0; k <= tiles; k++) { /* from counts to where each begins; entering moves it on */
+        int count = d->first[k];
+        d->first[k] = sum;
+        sum += count;
+    }
+    d->met = zt_new_array(int, (size_t)sum + 1);
+    for (int i = 0; i < n; i++)
+        enter(d, i, false);
+}
+
+static void draw_tile(const struct drawing *d, int column, int row, struct zt_tile *tile)
+{
+    int at = row * d->columns + column;
+
+    if (d->air->veil == NULL && d->first[at] == d->first[at + 1])
+        return;
+    zt_tile_reset(tile, column, row, d->frame->view.width_px, d->frame->view.height_px);
+    if (d->air->veil != NULL)
+        zt_veil_draw(d->air->veil, d->sight, tile);
+    else
+        zt_tile_clear(tile);
+    for (int i = d->first[at]; i < d->first[at + 1]; i++)
+        zt_sprite_draw(&d->sprite[d->met[i]], d->sight, tile);
+    zt_tile_apply(tile, d->frame);
 }
 
 static void draw_rows(void *user, int first, int end)
 {
     const struct drawing *d = user;
-    int width = d->frame->view.width_px, height = d->frame->view.height_px;
-    int *met = zt_new_array(int, (size_t)d->n + 1);
     struct zt_tile tile;
 
-    for (int row = first; row < end; row++) {
-        float top = (float)(row * ZT_TILE_HEIGHT), bottom = top + ZT_TILE_HEIGHT;
-        int n = 0;
-        for (int i = 0; i < d->n; i++)
-            if (d->sprite[i].y + d->sprite[i].reach_y >= top &&
-                d->sprite[i].y - d->sprite[i].reach_y <= bottom)
-                met[n++] = i;
-        if (n == 0 && d->air->veil == NULL)
-            continue;
-        for (int column = 0; column < zt_tile_columns(width); column++) {
-            zt_tile_reset(&tile, column, row, width, height);
-            draw_tile(d, met, n, &tile);
-        }
-    }
-    free(met);
+    for (int row = first; row < end; row++)
+        for (int column = 0; column < d->columns; column++)
+            draw_tile(d, column, row, &tile);
 }
 
 /* How much of what takes ramp_s to come and to go is there. */
@@ -175,7 +206,12 @@ static float present(const struct zt_air *air, double t_s, double ramp_s)
 void zt_air_draw(struct zt_air *air, const struct zt_sight *sight, double t_s,
                  struct zt_frame_buf *frame, struct zt_pool *pool)
 {
-    struct drawing d = { .air = air, .sight = sight, .frame = frame };
+    struct drawing d = { .air = air,
+                         .sight = sight,
+                         .columns = zt_tile_columns(frame->view.width_px),
+                         .rows = zt_tile_rows(frame->view.height_px),
+                         .frame = frame };
+    int n = 0;
 
     if (air == NULL)
         return;
@@ -185,11 +221,14 @@ void zt_air_draw(struct zt_air *air, const struct zt_sight *sight, double t_s,
     if (here <= 0 && veiled <= 0)
         return;
     if (air->particles != NULL)
-        d.sprite = zt_particles_place(air->particles, sight, t_s, here, &d.n);
+        d.sprite = zt_particles_place(air->particles, sight, t_s, here, &n);
+    sort_sprites(&d, n);
     if (air->veil != NULL)
         zt_veil_set(air->veil, sight, t_s, veiled, pool);
     if (pool != NULL)
-        zt_pool_for(pool, zt_tile_rows(frame->view.height_px), 2, draw_rows, &d);
+        zt_pool_for(pool, d.rows, 2, draw_rows, &d);
     else
-        draw_rows(&d, 0, zt_tile_rows(frame->view.height_px));
+        draw_rows(&d, 0, d.rows);
+    free(d.first);
+    free(d.met);
 }

@@ -32,6 +32,7 @@
 #include "motion/segments.h"
 
 #define GRID_LONG      240
+#define MEANS_FROM     3
 #define PATCHES        380
 #define COLOUR_NEAR    10.0F /* Lab distance within which two patches count as one thing (sigma) */
 #define FAR_WAY        (4 * COLOUR_NEAR)
@@ -79,12 +80,62 @@ static void linear_to_lab(const float *rgb, float *lab)
     lab[2] = 200 * (f[1] - f[2]);
 }
 
+struct shrinking {
+    const struct zt_image *picture;
+    int width, height;
+    uint8_t *rgb; /* [height][width][3] */
+};
+
+/* Means of whole pixels, in linear light; rows. */
+static void shrink_rows(void *user, int first, int end)
+{
+    const struct shrinking *s = user;
+    const float *linear = zt_srgb_to_linear_table();
+    const uint8_t *srgb = zt_linear_to_srgb_table();
+    int width = s->picture->width_px, height = s->picture->height_px;
+
+    for (int y = first; y < end; y++) {
+        int y0 = (int)((int64_t)y * height / s->height);
+        int y1 = (int)((int64_t)(y + 1) * height / s->height);
+        uint8_t *dst = s->rgb + 3 * (size_t)y * (size_t)s->width;
+        for (int x = 0; x < s->width; x++, dst += 3) {
+            int x0 = (int)((int64_t)x * width / s->width);
+            int x1 = (int)((int64_t)(x + 1) * width / s->width);
+            float sum[3] = { 0, 0, 0 }, scale = 65535.0F / (float)((x1 - x0) * (y1 - y0));
+            for (int py = y0; py < y1; py++) {
+                const uint8_t *p =
+                    s->picture->pixels + (size_t)py * s->picture->stride + 3 * (size_t)x0;
+                for (int px = x0; px < x1; px++, p += 3)
+                    for (int c = 0; c < 3; c++)
+                        sum[c] += linear[p[c]];
+            }
+            for (int c = 0; c < 3; c++)
+                dst[c] = srgb[(int)(sum[c] * scale + 0.5F)];
+        }
+    }
+}
+
+/* From MEANS_FROM pixels for each on, means are as good here as the resizer's long filters. */
+static enum zt_code shrink(const struct zt_image *picture, int width, int height, uint8_t *rgb,
+                           struct zt_pool *pool, struct zt_err *err)
+{
+    struct shrinking s = { picture, width, height, rgb };
+    struct zt_crop all = zt_crop_all(picture);
+
+    if (picture->width_px < MEANS_FROM * width || picture->height_px < MEANS_FROM * height)
+        return zt_resize_rgb24(picture, &all, rgb, (size_t)width * 3, width, height, pool, err);
+    if (pool != NULL)
+        zt_pool_for(pool, height, 16, shrink_rows, &s);
+    else
+        shrink_rows(&s, 0, height);
+    return ZT_OK;
+}
+
 /* Lab at grid size, and the fine detail of twice that size, as mean |Laplacian| over a cell. */
 static enum zt_code read_picture(const struct zt_image *picture, struct zt_pool *pool, int width,
                                  int height, struct scene *s, struct zt_err *err)
 {
     const float *linear = zt_srgb_to_linear_table();
-    struct zt_crop all = { 0, 0, picture->width_px, picture->height_px };
     int w2 = 2 * width;
     int h2 = 2 * height;
     void *memory = NULL;
@@ -95,7 +146,7 @@ static enum zt_code read_picture(const struct zt_image *picture, struct zt_pool 
     s->sharp = s->lab + (size_t)width * (size_t)height * 3;
     ZT_TRY(zt_try_alloc((size_t)w2 * (size_t)h2 * 3, 1, "depth", &fine, err));
     zt_auto_free uint8_t *rgb = fine;
-    ZT_TRY(zt_resize_rgb24(picture, &all, rgb, (size_t)w2 * 3, w2, h2, pool, err));
+    ZT_TRY(shrink(picture, w2, h2, rgb, pool, err));
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
             float sum[3] = { 0, 0, 0 };

@@ -7,13 +7,48 @@
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "media/colour.h"
 
 #define ROWS    8   /* whose sums run side by side: one alone waits for itself */
 #define COLUMNS 128 /* likewise */
 #define GRAIN   32  /* rows a thread takes at a time */
 
+/* Small windows are added up at each point, many points at a time. */
+#define SMALL 8
+
+ZT_MEDIA_CLONES static void add_window(const float *restrict src, float *restrict dst, int n,
+                                       int radius)
+{
+    const float part = 1.0F / (float)(2 * radius + 1);
+
+    for (int x = 0; x < n; x++)
+        dst[x] = src[x];
+    for (int k = 1; k <= 2 * radius; k++)
+        for (int x = 0; x < n; x++)
+            dst[x] += src[x + k];
+    for (int x = 0; x < n; x++)
+        dst[x] *= part;
+}
+
+static void mean_rows_small(const float *src, float *dst, int width, int height, int radius)
+{
+    for (int y = 0; y < height; y++, src += width, dst += width) {
+        for (int i = 0; i < 2 * radius; i++) { /* the ends, whose windows are cut */
+            int x = i < radius ? i : width - 2 * radius + i;
+            int first = x - radius > 0 ? x - radius : 0;
+            int end = x + radius + 1 < width ? x + radius + 1 : width;
+            float sum = 0;
+            for (int k = first; k < end; k++)
+                sum += src[k];
+            dst[x] = sum / (float)(end - first);
+        }
+        add_window(src, dst + radius, width - 2 * radius, radius);
+    }
+}
+
 /* Running sums in double: they would drift in float over a long row. */
-static void mean_rows(const float *src, float *dst, int width, int height, int radius)
+ZT_MEDIA_CLONES static void mean_rows_large(const float *src, float *dst, int width, int height,
+                                            int radius)
 {
     for (int y = 0; y < height; y += ROWS) {
         const float *row[ROWS];
@@ -40,7 +75,8 @@ static void mean_rows(const float *src, float *dst, int width, int height, int r
 }
 
 /* dst is not src. */
-static void mean_columns(const float *src, float *dst, int width, int height, int radius)
+ZT_MEDIA_CLONES static void mean_columns(const float *src, float *dst, int width, int height,
+                                         int radius)
 {
     for (int x = 0; x < width; x += COLUMNS) {
         int columns = width - x < COLUMNS ? width - x : COLUMNS;
@@ -65,7 +101,10 @@ static void mean_columns(const float *src, float *dst, int width, int height, in
 
 void zt_box_mean(const float *src, float *dst, float *tmp, int width, int height, int radius)
 {
-    mean_rows(src, tmp, width, height, radius);
+    if (radius <= SMALL && width > 2 * radius)
+        mean_rows_small(src, tmp, width, height, radius);
+    else
+        mean_rows_large(src, tmp, width, height, radius);
     mean_columns(tmp, dst, width, height, radius);
 }
 
@@ -106,8 +145,8 @@ static void mean_planes(void *user, int first, int end)
     struct fit *f = user;
     void *tmp = NULL;
 
-    if (zt_try_alloc((size_t)f->width * (size_t)f->height, sizeof(float), "the guided filter", &tmp,
-                     NULL) != ZT_OK) {
+    if (zt_try_alloc_raw((size_t)f->width * (size_t)f->height, sizeof(float), "the guided filter",
+                         &tmp, NULL) != ZT_OK) {
         atomic_store(&f->no_memory, true);
         return;
     }
@@ -191,7 +230,7 @@ enum zt_code zt_guided_fit(const float *guide, const float *map, int width, int 
     void *memory = NULL;
 
     zt_assert(radius >= 1 && epsilon > 0);
-    ZT_TRY(zt_try_alloc(n * PLANES, sizeof(float), "the guided filter", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(n * PLANES, sizeof(float), "the guided filter", &memory, err));
     zt_auto_free float *all = memory;
     for (int k = 0; k < PLANES; k++)
         f.plane[k] = all + (size_t)k * n;
@@ -212,7 +251,7 @@ enum zt_code zt_guided_filter(const float *guide, float *map, int width, int hei
     size_t n = (size_t)width * (size_t)height;
     void *memory = NULL;
 
-    ZT_TRY(zt_try_alloc(n * 4, sizeof(float), "the guided filter", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(n * 4, sizeof(float), "the guided filter", &memory, err));
     zt_auto_free float *fit = memory;
     ZT_TRY(zt_guided_fit(guide, map, width, height, radius, epsilon, pool, fit, err));
     for (size_t i = 0; i < n; i++) {

@@ -17,10 +17,17 @@
 
 /* ---- the membrane -------------------------------------------------------------------------- */
 
+typedef float four __attribute__((vector_size(16)));
+
 struct plane4 { /* colour times weight, and weight */
     int width, height;
-    float *v;
+    float *v; /* fours, one after another */
 };
+
+static four *at_cell(const struct plane4 *p, int x, int y)
+{
+    return (four *)(void *)p->v + ((size_t)y * (size_t)p->width + (size_t)x);
+}
 
 static enum zt_code plane4_init(struct plane4 *p, int width, int height, struct zt_err *err)
 {
@@ -38,19 +45,16 @@ static void shrink(const struct plane4 *src, struct plane4 *dst)
 {
     for (int y = 0; y < dst->height; y++) {
         for (int x = 0; x < dst->width; x++) {
-            float *d = dst->v + 4 * ((size_t)y * (size_t)dst->width + (size_t)x);
+            four d = { 0 };
             for (int k = 0; k < 4; k++) {
                 int sx = 2 * x + (k & 1);
                 int sy = 2 * y + (k >> 1);
-                if (sx >= src->width || sy >= src->height)
-                    continue;
-                const float *s = src->v + 4 * ((size_t)sy * (size_t)src->width + (size_t)sx);
-                for (int c = 0; c < 4; c++)
-                    d[c] += s[c];
+                if (sx < src->width && sy < src->height)
+                    d += *at_cell(src, sx, sy);
             }
             if (d[3] > 1) /* a full cell counts once, however many points it had */
-                for (int c = 0; c < 4; c++)
-                    d[c] /= d[3] > 0 ? d[3] : 1;
+                d /= d[3];
+            *at_cell(dst, x, y) = d;
         }
     }
 }
@@ -61,24 +65,21 @@ static int whole(float v)
     return (int)(v + 1) - 1;
 }
 
-static void sample(const struct plane4 *p, float x, float y, float *ret)
+static four sample(const struct plane4 *p, float x, float y)
 {
     int x0 = whole(x);
     int y0 = whole(y);
     float fx = x - (float)x0;
     float fy = y - (float)y0;
+    int x1 = x0 + 1 < p->width ? x0 + 1 : p->width - 1;
+    int y1 = y0 + 1 < p->height ? y0 + 1 : p->height - 1;
 
-    memset(ret, 0, 4 * sizeof(*ret));
-    for (int k = 0; k < 4; k++) {
-        int sx = x0 + (k & 1);
-        int sy = y0 + (k >> 1);
-        float w = ((k & 1) ? fx : 1 - fx) * ((k >> 1) ? fy : 1 - fy);
-        sx = sx < 0 ? 0 : sx >= p->width ? p->width - 1 : sx;
-        sy = sy < 0 ? 0 : sy >= p->height ? p->height - 1 : sy;
-        const float *s = p->v + 4 * ((size_t)sy * (size_t)p->width + (size_t)sx);
-        for (int c = 0; c < 4; c++)
-            ret[c] += w * s[c];
-    }
+    x0 = x0 > 0 ? x0 : 0;
+    y0 = y0 > 0 ? y0 : 0;
+    four sum = ((1 - fx) * (1 - fy)) * *at_cell(p, x0, y0);
+    sum += (fx * (1 - fy)) * *at_cell(p, x1, y0);
+    sum += ((1 - fx) * fy) * *at_cell(p, x0, y1);
+    return sum + (fx * fy) * *at_cell(p, x1, y1);
 }
 
 /* What has no full weight of its own takes the rest from the coarser level. */
@@ -86,14 +87,13 @@ static void grow(const struct plane4 *coarse, struct plane4 *fine)
 {
     for (int y = 0; y < fine->height; y++) {
         for (int x = 0; x < fine->width; x++) {
-            float *f = fine->v + 4 * ((size_t)y * (size_t)fine->width + (size_t)x);
-            float from[4];
-            if (f[3] >= 1)
+            four *f = at_cell(fine, x, y);
+            float lacks = 1 - (*f)[3];
+            if (lacks <= 0)
                 continue;
-            sample(coarse, ((float)x + 0.5F) / 2 - 0.5F, ((float)y + 0.5F) / 2 - 0.5F, from);
-            for (int c = 0; c < 3; c++)
-                f[c] += (1 - f[3]) * from[c] / (from[3] > 0 ? from[3] : 1);
-            f[3] = 1;
+            four from = sample(coarse, ((float)x + 0.5F) / 2 - 0.5F, ((float)y + 0.5F) / 2 - 0.5F);
+            *f += from * (lacks / (from[3] > 0 ? from[3] : 1));
+            (*f)[3] = 1;
         }
     }
 }
@@ -139,25 +139,24 @@ static void gather_known(void *user, int first, int end)
     const struct plane4 *grid = &job->membrane;
 
     for (int gy = first; gy < end; gy++) {
-        float *cells = grid->v + 4 * (size_t)gy * (size_t)grid->width;
+        four *cells = at_cell(grid, 0, gy);
         int y = (int)(((int64_t)gy * picture->height_px + grid->height - 1) / grid->height);
         int last =
             (int)(((int64_t)(gy + 1) * picture->height_px + grid->height - 1) / grid->height);
         for (; y < last; y++) {
             const uint8_t *p = picture->pixels + (size_t)y * picture->stride;
             const uint8_t *hole = job->what->hole + (size_t)y * (size_t)picture->width_px;
-            for (int x = 0; x < picture->width_px; x++, p += 3) {
-                if (hole[x])
-                    continue;
-                float *g = cells + 4 * (size_t)((int64_t)x * grid->width / picture->width_px);
-                for (int c = 0; c < 3; c++)
-                    g[c] += p[c];
-                g[3] += 1;
+            for (int gx = 0, x = 0; gx < grid->width; gx++) {
+                int right =
+                    (int)(((int64_t)(gx + 1) * picture->width_px + grid->width - 1) / grid->width);
+                for (; x < right; x++, p += 3)
+                    if (!hole[x])
+                        cells[gx] += (four){ p[0], p[1], p[2], 1 };
             }
         }
-        for (float *g = cells; g < cells + 4 * (size_t)grid->width; g += 4)
-            for (int c = 0; c < 4 && g[3] > 1; c++)
-                g[c] /= g[3];
+        for (int gx = 0; gx < grid->width; gx++)
+            if (cells[gx][3] > 1)
+                cells[gx] /= cells[gx][3];
     }
 }
 
@@ -216,10 +215,9 @@ static void fill_membrane(void *user, int first, int end)
         const uint8_t *steps = job->steps + (size_t)gy * (size_t)grid->width;
         for (int x = 0; x < picture->width_px; x++) {
             float gx = ((float)x + 0.5F) * across;
-            float colour[4];
             if (!hole[x] || steps[(size_t)gx] > job->reach)
                 continue;
-            sample(grid, gx - 0.5F, gy - 0.5F, colour);
+            four colour = sample(grid, gx - 0.5F, gy - 0.5F);
             uint8_t *p = picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
             for (int c = 0; c < 3; c++)
                 p[c] = to_byte(colour[c]);

@@ -18,6 +18,7 @@
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "media/colour.h"
 #include "media/resize.h"
 #include "motion/guided.h"
 #include "motion/inpaint.h"
@@ -36,9 +37,11 @@
 #define TELLING         24.0F /* distance of two colours that tells a mixture of them */
 #define LEVELS_OF_DEPTH 64    /* bins of the search for cuts */
 #define GRAIN           16    /* rows a thread takes at a time */
+#define RUN             16    /* pixels that are passed over at once */
 
 struct cutter {
     const struct zt_image *picture;
+    int reach_px; /* how far layers move against each other */
     struct zt_pool *pool;
     int matte_width, matte_height;
     float *guide; /* [matte_height][matte_width][3] */
@@ -170,7 +173,7 @@ static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, fl
     size_t n = (size_t)width * (size_t)height;
     void *memory = NULL;
 
-    ZT_TRY(zt_try_alloc(n * 3, sizeof(float), "cutting layers", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(n * 3, sizeof(float), "cutting layers", &memory, err));
     zt_auto_free float *mask = memory;
     float *mean = mask + n;
     float *tmp = mean + n;
@@ -273,7 +276,7 @@ static enum zt_code copy_picture(const struct zt_image *src, struct zt_pool *poo
     size_t row = (size_t)src->width_px * 3;
     void *pixels = NULL;
 
-    ZT_TRY(zt_try_alloc((size_t)src->height_px, row, "a picture layer", &pixels, err));
+    ZT_TRY(zt_try_alloc_raw((size_t)src->height_px, row, "a picture layer", &pixels, err));
     *dst = (struct zt_image){
         .width_px = src->width_px, .height_px = src->height_px, .stride = row, .pixels = pixels
     };
@@ -290,22 +293,36 @@ struct marking {
     uint8_t *hole, *tmp;
 };
 
+/* 1 where alpha is above `least`, or where it is below. */
+ZT_MEDIA_CLONES static void find_hits(const uint8_t *restrict alpha, uint8_t least, bool above,
+                                      uint8_t *restrict ret, int n)
+{
+    if (above)
+        for (int x = 0; x < n; x++)
+            ret[x] = alpha[x] > least;
+    else
+        for (int x = 0; x < n; x++)
+            ret[x] = alpha[x] < least;
+}
+
+ZT_MEDIA_CLONES static void add_marks(uint8_t *restrict to, const uint8_t *restrict from, int n)
+{
+    for (int x = 0; x < n; x++)
+        to[x] |= from[x];
+}
+
 static void mark_along(void *user, int first, int end)
 {
     const struct marking *m = user;
 
     for (int y = first; y < end; y++) {
-        const uint8_t *a = m->alpha + (size_t)y * (size_t)m->width;
-        int left = -1; /* pixels still marked from the last hit */
-        uint8_t *t = m->tmp + (size_t)y * (size_t)m->width;
-        for (int x = 0; x < m->width; x++) {
-            left = (m->above ? a[x] > m->least : a[x] < m->least) ? m->grow : left - 1;
-            t[x] = left >= 0;
-        }
-        left = -1;
-        for (int x = m->width - 1; x >= 0 && m->grow > 0; x--) {
-            left = (m->above ? a[x] > m->least : a[x] < m->least) ? m->grow : left - 1;
-            t[x] |= left >= 0;
+        size_t row = (size_t)y * (size_t)m->width;
+        uint8_t *hits = m->hole + row; /* until the columns' turn */
+        find_hits(m->alpha + row, (uint8_t)m->least, m->above, hits, m->width);
+        memcpy(m->tmp + row, hits, (size_t)m->width);
+        for (int k = 1; k <= m->grow && k < m->width; k++) {
+            add_marks(m->tmp + row, hits + k, m->width - k);
+            add_marks(m->tmp + row + k, hits, m->width - k);
         }
     }
 }
@@ -320,9 +337,7 @@ static void mark_down(void *user, int first, int end)
         for (int k = y - m->grow; k <= y + m->grow; k++) {
             if (k < 0 || k >= m->height)
                 continue;
-            const uint8_t *t = m->tmp + (size_t)k * (size_t)m->width;
-            for (int x = 0; x < m->width; x++)
-                h[x] |= t[x];
+            add_marks(h, m->tmp + (size_t)k * (size_t)m->width, m->width);
         }
     }
 }
@@ -407,6 +422,7 @@ static void solve_pixel(const uint8_t *i, uint8_t *b, uint8_t *alpha, uint8_t *f
 /* Solves the pixels that are not left to a layer in front; draws the layer onto `drawn`; rows. */
 static void settle_rows(void *user, int first, int end)
 {
+    static const uint8_t nothing[RUN];
     const struct settling *s = user;
     const struct zt_image *picture = s->picture;
     struct zt_layer *layer = &s->layers->layer[s->at];
@@ -418,7 +434,20 @@ static void settle_rows(void *user, int first, int end)
         uint8_t *f = layer->picture.pixels + y * layer->picture.stride;
         for (size_t x = 0; x < width; x++, i += 3, b += 3, f += 3) {
             uint8_t *alpha = &layer->alpha[y * width + x];
+            if (x + RUN <= width && memcmp(alpha, nothing, RUN) == 0 &&
+                memcmp(i, b, 3 * sizeof(nothing)) == 0) { /* nor anything to draw */
+                x += RUN - 1;
+                i += 3 * (RUN - 1);
+                b += 3 * (RUN - 1);
+                f += 3 * (RUN - 1);
+                continue;
+            }
             bool mine = s->left == NULL || s->left[y * width + x] == 0;
+            if (*alpha == 255) { /* nothing to solve */
+                memcpy(b, mine ? i : f, 3);
+                memcpy(f, b, 3);
+                continue;
+            }
             if (mine && (*alpha > 0 || memcmp(i, b, 3) != 0)) {
                 int behind = shown_behind(s, y * width + x);
                 solve_pixel(i, b, alpha, f, behind >= 0);
@@ -444,7 +473,7 @@ static enum zt_code continue_depth(const struct zt_depth *depth, float low, floa
 
     ZT_TRY(zt_try_alloc(n, sizeof(float), "a layer's depth", &z, err));
     *ret = (struct zt_depth){ .width = depth->width, .height = depth->height, .z = z };
-    ZT_TRY(zt_try_alloc(n * 4, sizeof(float), "a layer's depth", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(n * 4, sizeof(float), "a layer's depth", &memory, err));
     zt_auto_free float *known = memory; /* 1 where a value is known */
     float *mean = known + n;
     float *share = mean + n;
@@ -558,7 +587,7 @@ static enum zt_code uncover(struct cutter *c, const uint8_t *front, uint8_t *alp
     int width = c->picture->width_px, height = c->picture->height_px;
     void *memory = NULL;
 
-    ZT_TRY(zt_try_alloc(n, 6, "cutting layers", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(n, 6, "cutting layers", &memory, err));
     zt_auto_free uint8_t *rgb = memory;
     uint8_t *cover = rgb + 3 * n, *hole = cover + n, *tmp = hole + n;
     struct zt_image small = { .width_px = c->matte_width,
@@ -592,7 +621,7 @@ static enum zt_code make_alphas(struct cutter *c, const struct zt_depth *depth, 
 
     for (int i = 1; i < layers->n; i++) {
         void *alpha = NULL;
-        ZT_TRY(zt_try_alloc(pixels, 1, "a layer's alpha", &alpha, err));
+        ZT_TRY(zt_try_alloc_raw(pixels, 1, "a layer's alpha", &alpha, err));
         layers->layer[i].alpha = c->alpha = alpha;
         ZT_TRY(fit_matte(c, depth, cut[i - 1], err));
         c->farther = i > 1 ? layers->layer[i - 1].alpha : NULL;
@@ -625,9 +654,10 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
         };
         in_rows(c->pool, height, mark_along, &m);
         in_rows(c->pool, height, mark_down, &m);
-        for (int j = i + 1; j < n; j++) /* what is in front has colours of its own */
-            for (size_t k = 0; k < pixels; k++)
-                hole[k] |= layers->layer[j].alpha[k] > 8;
+        for (int j = i + 1; j < n; j++) { /* what is in front has colours of its own */
+            find_hits(layers->layer[j].alpha, 8, true, tmp, (int)pixels);
+            add_marks(hole, tmp, (int)pixels);
+        }
         past[i - 1] = (struct zt_inpaint){ &layers->layer[i].picture, hole, false, width / 32 + 8 };
     }
     ZT_TRY(zt_inpaint(past, n - 1, c->pool, err));
@@ -639,10 +669,10 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
                                  HOLE_GROW_PX,           true,  by_one, tmp };
             in_rows(c->pool, height, mark_along, &m);
             in_rows(c->pool, height, mark_down, &m);
-            for (size_t k = 0; by_one != hole && k < pixels; k++)
-                hole[k] |= by_one[k];
+            if (by_one != hole)
+                add_marks(hole, by_one, (int)pixels);
         }
-        behind[i] = (struct zt_inpaint){ &layers->layer[i].picture, hole, true, width / 12 };
+        behind[i] = (struct zt_inpaint){ &layers->layer[i].picture, hole, true, c->reach_px };
     }
     return zt_inpaint(behind, n - 1, c->pool, err);
 }
@@ -655,7 +685,7 @@ static enum zt_code make_pictures(const struct cutter *c, struct zt_layers *laye
     struct zt_image drawn = { 0 };
     void *holes = NULL;
 
-    ZT_TRY(zt_try_alloc(pixels, (size_t)layers->n + 1, "cutting layers", &holes, err));
+    ZT_TRY(zt_try_alloc_raw(pixels, (size_t)layers->n + 1, "cutting layers", &holes, err));
     zt_auto_free uint8_t *hole = holes;
     ZT_TRY(fill_layers(c, layers, hole, err));
     ZT_TRY(copy_picture(&layers->layer[0].picture, c->pool, &drawn, err));
@@ -679,7 +709,7 @@ static enum zt_code cut_layers(struct cutter *c, const struct zt_depth *depth, c
     ZT_TRY(continue_depths(depth, cut, layers, c->pool, err));
     if (layers->n == 1)
         return copy_picture(c->picture, c->pool, &layers->layer[0].picture, err);
-    ZT_TRY(zt_try_alloc(matte * 8, sizeof(float), "cutting layers", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(matte * 8, sizeof(float), "cutting layers", &memory, err));
     zt_auto_free float *all_matte = memory;
     c->guide = all_matte;
     c->fit = all_matte + 3 * matte;
@@ -695,12 +725,13 @@ static enum zt_code cut_layers(struct cutter *c, const struct zt_depth *depth, c
 }
 
 enum zt_code zt_layers_cut(const struct zt_image *picture, const struct zt_depth *depth,
-                           struct zt_pool *pool, struct zt_layers *ret, struct zt_err *err)
+                           int reach_px, struct zt_pool *pool, struct zt_layers *ret,
+                           struct zt_err *err)
 {
     float cut[ZT_LAYERS_MAX] = { 0 };
     int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
     float scale = longest > MATTE_LONG ? (float)MATTE_LONG / (float)longest : 1;
-    struct cutter c = { .picture = picture, .pool = pool };
+    struct cutter c = { .picture = picture, .reach_px = reach_px, .pool = pool };
     struct zt_layers layers = { .n = 1 + find_cuts(depth, cut) };
 
     c.matte_width = (int)((float)picture->width_px * scale);

@@ -17,7 +17,7 @@ struct zt_pool;
 
 struct zt_layer {
     struct zt_image picture; /* the size of the picture that was cut; filled in everywhere that */
-                             /* its alpha or a move of up to a twelfth of the width can show it */
+                             /* its alpha or a move of up to reach_px can show it */
     uint8_t *alpha;          /* [height_px][width_px], no gaps; NULL: opaque everywhere */
     struct zt_depth depth;   /* smooth over the whole grid, beyond the layer's edge too */
 };
@@ -29,11 +29,13 @@ struct zt_layers {
 
 /*
  * Cuts. The picture is sRGB at the size it will be drawn from; depth spans the same rectangle at
- * any size. Both are read and not kept. pool may be NULL. A picture without clear steps in depth
- * gives one layer. ZT_E_NOMEM. The result does not depend on the thread count.
+ * any size. Both are read and not kept. reach_px: how far layers will move against each other, in
+ * pixels of the picture. pool may be NULL. A picture without clear steps in depth gives one layer.
+ * ZT_E_NOMEM. The result does not depend on the thread count.
  */
 enum zt_code zt_layers_cut(const struct zt_image *picture, const struct zt_depth *depth,
-                           struct zt_pool *pool, struct zt_layers *ret, struct zt_err *err);
+                           int reach_px, struct zt_pool *pool, struct zt_layers *ret,
+                           struct zt_err *err);
 void zt_layers_clear(struct zt_layers *layers);
 
 #endif

@@ -218,38 +218,82 @@ void zt_light_close(struct zt_light *light)
 
 /* ---- a frame ------------------------------------------------------------------------------- */
 
-/* How much of a beam lies at a position of the picture, 0 ... 1. */
-static float beam_at(const struct zt_light *l, float x, float y, float near)
+/* The angle of (x, y) from straight down, to 10^-4; atan2f without a call. */
+static inline float angle_of(float x, float y)
 {
-    float dx = (x - l->sun_x) * l->aspect, dy = y - l->sun_y;
-    float way = sqrtf(dx * dx + dy * dy) + 1e-3F;
-    float angle = atan2f(dx, dy + 0.02F), sum = 0, square = 0; /* 0: straight down */
+    float across = fabsf(x), down = fabsf(y);
+    float most = across > down ? across : down, least = across > down ? down : across;
+    float r = least / (most + 1e-12F), s = r * r;
+    float angle = r + r * s * ((-0.0464964749F * s + 0.15931422F) * s - 0.327622764F);
 
-    for (int layer = 0; layer < 2; layer++) {
-        for (int k = 0; k < 2; k++) {
-            float age = (float)(l->turns[layer].age_s[k] - l->turn_s / 2);
-            float w = (float)l->turns[layer].weight[k];
-            float turned = angle * 0.36F + l->side * (layer ? -0.6F : 1) * RAYS_SPEED * age;
-            sum += w * zt_noise_at(&l->beams, turned, 0.13F + 0.31F * (float)(2 * layer + k));
-            square += w * w;
-        }
+    angle = across > down ? (float)M_PI_2 - angle : angle;
+    angle = y < 0 ? (float)M_PI - angle : angle;
+    return x < 0 ? -angle : angle;
+}
+
+static inline float within01(float v) /* clamp01 for loops */
+{
+    v = v < 0 ? 0 : v;
+    return v > 1 ? 1 : v;
+}
+
+/* Where the four copies of the beams are at the moment, and their weights. */
+struct beams {
+    float turned[4], weight[4];
+};
+
+static struct beams beams_now(const struct zt_light *l)
+{
+    struct beams b;
+    float square = 0;
+
+    for (int k = 0; k < 4; k++) {
+        const struct zt_turns *turns = &l->turns[k / 2];
+        float age = (float)(turns->age_s[k % 2] - l->turn_s / 2);
+        b.turned[k] = l->side * (k > 1 ? -0.6F : 1) * RAYS_SPEED * age;
+        b.weight[k] = (float)turns->weight[k % 2];
+        square += b.weight[k] * b.weight[k];
     }
-    float beam = clamp01((sum / sqrtf(square) + 0.7F) / 3);
-    float fade = expf(-0.9F * way) * clamp01((1.75F - fabsf(angle)) * 2) * clamp01(way * 4);
-    return beam * beam * (3 - 2 * beam) * fade * (1 - 0.6F * near);
+    for (int k = 0; k < 4; k++)
+        b.weight[k] /= sqrtf(square);
+    return b;
+}
+
+/* How much of a beam lies at n positions of the picture. */
+ZT_MEDIA_CLONES static void beam(const struct zt_light *l, const struct beams *now,
+                                 const float *restrict x, const float *restrict y,
+                                 const float *restrict near, int n, float *restrict ret)
+{
+    const struct beams b = *now;
+    const struct zt_noise noise = l->beams;
+    const float sun_x = l->sun_x, sun_y = l->sun_y, aspect = l->aspect, much = l->rays_now;
+
+    for (int i = 0; i < n; i++) {
+        float dx = (x[i] - sun_x) * aspect, dy = y[i] - sun_y;
+        float way = sqrtf(dx * dx + dy * dy) + 1e-3F;
+        float angle = angle_of(dx, dy + 0.02F), turned = angle * 0.36F, sum = 0;
+        for (int k = 0; k < 4; k++)
+            sum +=
+                b.weight[k] * zt_noise_at(&noise, turned + b.turned[k], 0.13F + 0.31F * (float)k);
+        float part = within01((sum + 0.7F) / 3);
+        float fade = zt_exp(-0.9F * way) * within01((1.75F - fabsf(angle)) * 2) * within01(way * 4);
+        float ray = much * part * part * (3 - 2 * part) * fade * (1 - 0.6F * near[i]);
+        ret[i] = ray < 0.9F ? ray : 0.9F;
+    }
 }
 
 static void set_rows(void *user, int first, int end)
 {
     struct zt_light *l = user;
     const struct zt_sight *s = l->sight;
+    const float dusk = logf(NIGHT_KEEPS);
 
     for (int i = first * l->columns; i < end * l->columns; i++) {
-        float keep = 1, grey = 0, ray = 0;
+        float keep = 1, grey = 0;
         float x = s->x[i], y = s->y[i];
         if (l->night_now > 0) {
             float dark = l->night_now * (1 - zt_map_at(l->kept, l->width, l->height, x, y));
-            keep = powf(NIGHT_KEEPS, dark);
+            keep = zt_exp(dusk * dark);
             grey = NIGHT_GREY * fminf(dark, 1);
         }
         if (l->flicker > 0) {
@@ -258,11 +302,14 @@ static void set_rows(void *user, int first, int end)
             float gain = l->gain[0] + which * (l->gain[1] - l->gain[0]);
             keep *= 1 + (lamp > 0.004F ? lamp - 0.004F : 0) * gain;
         }
-        if (l->rays_now > 0)
-            ray = fminf(0.9F, l->rays_now * beam_at(l, x, y, s->near[i]));
         l->keep[i] = keep;
         l->keep_c[i] = keep * (1 - grey);
-        l->ray[i] = ray;
+        l->ray[i] = 0;
+    }
+    if (l->rays_now > 0) {
+        struct beams now = beams_now(l);
+        size_t at = (size_t)first * (size_t)l->columns;
+        beam(l, &now, s->x + at, s->y + at, s->near + at, (end - first) * l->columns, l->ray + at);
     }
 }
 
@@ -296,6 +343,8 @@ static void fill_tile(const struct zt_light *l, struct zt_tile *t)
     float ray[ZT_TILE_WIDTH];
 
     t->changes = ZT_TILE_ALL;
+    if (l->rays_now <= 0)
+        zt_tile_clear_light(t);
     t->cast_u = l->night_now > 0 ? NIGHT_BLUE * fminf(l->night_now, 1.5F) : 0;
     t->cast_v = l->night_now > 0 ? NIGHT_RED * fminf(l->night_now, 1.5F) : 0;
     for (int row = 0; row < t->height; row++) {

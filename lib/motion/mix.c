@@ -1,6 +1,7 @@
 /* mix.c - see mix.h. */
 #include "motion/mix.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "media/colour.h"
@@ -46,63 +47,57 @@ void zt_tile_reset(struct zt_tile *t, int column, int row, int width_px, int hei
     t->half_height = (t->height + 1) / 2;
     t->cast_u = t->cast_v = 0;
     t->changes = 0;
-    for (int y = 0; y < t->height; y++) {
-        for (int x = 0; x < ZT_TILE_WIDTH; x++) {
-            t->keep[y][x] = 1;
-            t->light[y][x] = 0;
-        }
-    }
-    for (int y = 0; y < t->half_height; y++) {
-        for (int x = 0; x < ZT_TILE_WIDTH / 2; x++) {
-            t->keep_c[y][x] = 1;
-            t->light_u[y][x] = 0;
-            t->light_v[y][x] = 0;
-        }
-    }
 }
 
-/*
- * The square root to about 5 * 10^-6 of its value: the reciprocal's bits halved, then two steps of
- * Newton's. In plain arithmetic, so that the loop below becomes vectors: sqrtf may set errno and
- * would not. x is not negative.
- */
-static inline float root(float x)
+void zt_tile_clear(struct zt_tile *t)
 {
-    uint32_t bits;
-    float r;
+    for (int y = 0; y < t->height; y++)
+        for (int x = 0; x < ZT_TILE_WIDTH; x++)
+            t->keep[y][x] = 1;
+    for (int y = 0; y < t->half_height; y++)
+        for (int x = 0; x < ZT_TILE_WIDTH / 2; x++)
+            t->keep_c[y][x] = 1;
+    zt_tile_clear_light(t);
+}
 
-    memcpy(&bits, &x, sizeof(bits));
-    bits = 0x5f3759dfU - (bits >> 1);
-    memcpy(&r, &bits, sizeof(r));
-    r *= 1.5F - 0.5F * x * r * r;
-    r *= 1.5F - 0.5F * x * r * r;
-    return x * r;
+void zt_tile_clear_light(struct zt_tile *t)
+{
+    memset(t->light, 0, sizeof(t->light));
+    memset(t->light_u, 0, sizeof(t->light_u));
+    memset(t->light_v, 0, sizeof(t->light_v));
 }
 
 /*
- * One row: the new samples, and coded luma before and after for the chroma. Without a change the
+ * One row: the new samples, and coded luma before and after for the chroma. Bytes become 32 bits in
+ * a loop of their own: all in one, vectors of 32 would not fit the registers. Without a change the
  * root's error is far below the dither's first step, so samples come out as they went in.
  */
 ZT_MEDIA_CLONES static void mix_luma(const float *restrict keep, const float *restrict light,
                                      const float *restrict offset, uint8_t *restrict row,
                                      float *restrict before, float *restrict after, int n)
 {
+    int32_t sample[ZT_TILE_WIDTH];
+
+    for (int x = 0; x < n; x++)
+        sample[x] = row[x];
     for (int x = 0; x < n; x++) {
-        int was = row[x], black = was < 16 ? was - 16 : 0, white = was > 235 ? was : 235;
+        int was = sample[x], black = was < 16 ? was - 16 : 0, white = was > 235 ? was : 235;
         float y = (float)(was - 16 - black) * (1 / 219.0F);
-        float now = root(y * y * keep[x] + light[x]);
+        float now = sqrtf(y * y * keep[x] + light[x]);
         int coded = (int)(now * 219 + 16 + offset[x]) + black;
         before[x] = y;
         after[x] = now;
-        row[x] = (uint8_t)(coded < white ? coded : white);
+        sample[x] = coded < white ? coded : white;
     }
+    for (int x = 0; x < n; x++)
+        row[x] = (uint8_t)sample[x];
 }
 
 /* Chroma sits on even columns, half way between two rows. */
 ZT_MEDIA_CLONES static void halve(const float *restrict above, const float *restrict below,
                                   float *restrict out, int n)
 {
-    for (int x = 0; x < n; x++)
+    for (int x = 0; x < n; x++) /* NOLINTNEXTLINE: mix_luma filled all of both */
         out[x] = (above[2 * x] + below[2 * x]) / 2;
 }
 
@@ -124,13 +119,19 @@ ZT_MEDIA_CLONES static void chroma_factors(const float *restrict keep, const flo
 ZT_MEDIA_CLONES static void mix_chroma(const float *restrict was, const float *restrict share,
                                        const float *restrict light, uint8_t *restrict row, int n)
 {
+    int32_t sample[ZT_TILE_WIDTH / 2];
+
+    for (int x = 0; x < n; x++)
+        sample[x] = row[x];
     for (int x = 0; x < n; x++) {
-        int old = row[x], low = old < 16 ? old : 16, high = old > 240 ? old : 240;
+        int old = sample[x], low = old < 16 ? old : 16, high = old > 240 ? old : 240;
         float now = (float)(old - 128) * was[x] + light[x] * share[x];
         int coded = (int)(now + 256.5F) - 128; /* rounded: the sum is positive */
         coded = coded < low ? low : coded;
-        row[x] = (uint8_t)(coded > high ? high : coded);
+        sample[x] = coded > high ? high : coded;
     }
+    for (int x = 0; x < n; x++)
+        row[x] = (uint8_t)sample[x];
 }
 
 /* Adds the colour of darkness to light, so that the share above leaves cast (1 - keep) of it. */
@@ -148,7 +149,7 @@ static void apply_rows(const struct zt_tile *t, int y, float (*offset)[ZT_TILE_W
                        struct zt_frame_buf *frame)
 {
     const size_t *stride = frame->view.stride;
-    float before[2][ZT_TILE_WIDTH] = { { 0 } }, after[2][ZT_TILE_WIDTH] = { { 0 } };
+    float before[2][ZT_TILE_WIDTH], after[2][ZT_TILE_WIDTH]; /* widths are even: no gap is read */
     float half[2][ZT_TILE_WIDTH / 2], was[ZT_TILE_WIDTH / 2], share[ZT_TILE_WIDTH / 2];
     int rows = y + 1 < t->height ? 2 : 1;
     size_t row = (size_t)(t->top + y) / 2, left = (size_t)t->left / 2;

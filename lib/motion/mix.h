@@ -48,8 +48,15 @@ struct zt_tint zt_tint_of(float r, float g, float b);
 int zt_tile_columns(int width_px);
 int zt_tile_rows(int height_px);
 
-/* Sets the tile (column, row) of a frame to change nothing. Who fills it sets bits of changes. */
+/*
+ * Places the tile (column, row) of a frame, with nothing to apply. Who fills it writes keep and
+ * light of all its samples, or clears it first, and sets bits of changes.
+ */
 void zt_tile_reset(struct zt_tile *tile, int column, int row, int width_px, int height_px);
+
+/* Keeps everything and adds no light; the second is for who writes what is kept. */
+void zt_tile_clear(struct zt_tile *tile);
+void zt_tile_clear_light(struct zt_tile *tile);
 
 /* Applies the tile to the frame. Touches no sample outside it. */
 void zt_tile_apply(const struct zt_tile *tile, struct zt_frame_buf *frame);

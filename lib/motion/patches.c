@@ -39,8 +39,9 @@ struct level {
     uint8_t *rgbx;             /* padded by a patch, edges repeated; the current filling */
     uint8_t *weigh;            /* [padded][4] of each channel; 0 for the fourth */
     int32_t *cost;
-    float *share; /* of a patch's say, by its cost, a whole number; 0 where there is none */
-    int *sources; /* indices of all sources, for random tries */
+    float *share;  /* of a patch's say, by its cost, a whole number; 0 where there is none */
+    int32_t *away; /* padded pixels from a point to its match */
+    int *sources;  /* indices of all sources, for random tries */
     int sources_n;
     int16_t *match;  /* [height][width][2] */
     uint8_t *hole;   /* unknown */
@@ -70,14 +71,15 @@ static enum zt_code level_init(struct level *l, int width, int height, struct zt
     size_t around = (size_t)(width + ACROSS) * (size_t)(height + 2 * HALF);
 
     /* Widest members first. */
-    ZT_TRY(zt_try_alloc(6 * around + 4 * n, 4, "inpainting", &l->memory, err));
+    ZT_TRY(zt_try_alloc(6 * around + 5 * n, 4, "inpainting", &l->memory, err));
     l->width = width;
     l->height = height;
     l->stride = width + ACROSS;
     l->known = l->memory;
     l->cost = (int32_t *)(void *)(l->known + around);
     l->share = (float *)(void *)(l->cost + n);
-    l->sources = (int *)(void *)(l->share + n);
+    l->away = (int32_t *)(void *)(l->share + n);
+    l->sources = (int *)(void *)(l->away + n);
     l->match = (int16_t *)(void *)(l->sources + n);
     l->rgbx = (uint8_t *)(void *)(l->match + 2 * n);
     l->weigh = l->rgbx + 4 * around;
@@ -193,29 +195,30 @@ static void set_weights(struct level *l)
     }
 }
 
+/* From a row to the next; steps are 250 at most, so one more fits. */
+ZT_MEDIA_CLONES static void step_on(uint8_t *restrict row, const uint8_t *restrict before, int n)
+{
+    for (int x = 0; x < n; x++) {
+        uint8_t on = (uint8_t)(before[x] + 1);
+        row[x] = row[x] < on ? row[x] : on;
+    }
+}
+
 void zt_steps(uint8_t *steps, int width, int height)
 {
     for (int y = 0; y < height; y++) {
         uint8_t *row = steps + (ptrdiff_t)y * width;
-        for (int x = 0; x < width; x++) {
-            int best = row[x];
-            if (x > 0 && row[x - 1] + 1 < best)
-                best = row[x - 1] + 1;
-            if (y > 0 && row[x - width] + 1 < best)
-                best = row[x - width] + 1;
-            row[x] = (uint8_t)best;
-        }
+        if (y > 0)
+            step_on(row, row - width, width);
+        for (int x = 0, best = 250; x < width; x++)
+            row[x] = (uint8_t)(best = row[x] < best + 1 ? row[x] : best + 1);
     }
     for (int y = height - 1; y >= 0; y--) {
         uint8_t *row = steps + (ptrdiff_t)y * width;
-        for (int x = width - 1; x >= 0; x--) {
-            int best = row[x];
-            if (x + 1 < width && row[x + 1] + 1 < best)
-                best = row[x + 1] + 1;
-            if (y + 1 < height && row[x + width] + 1 < best)
-                best = row[x + width] + 1;
-            row[x] = (uint8_t)best;
-        }
+        if (y + 1 < height)
+            step_on(row, row + width, width);
+        for (int x = width - 1, best = 250; x >= 0; x--)
+            row[x] = (uint8_t)(best = row[x] < best + 1 ? row[x] : best + 1);
     }
 }
 
@@ -402,6 +405,19 @@ static void set_shares(void *user, int first, int end)
             l->share[i] = 1 + floorf(SHARE_ONE * expf(-(float)l->cost[i] / usual));
 }
 
+static void set_away(void *user, int first, int end)
+{
+    struct level *l = ((const struct finding *)user)->l;
+
+    for (int y = first; y < end; y++) {
+        for (int x = 0; x < l->width; x++) {
+            size_t i = at(l, x, y);
+            if (l->target[i])
+                l->away[i] = (l->match[2 * i + 1] - y) * l->stride + l->match[2 * i] - x;
+        }
+    }
+}
+
 /*
  * Every hole pixel becomes the mean of what the patches over it say, good fits counting more. The
  * sums are whole numbers below 2^24: exact in any order.
@@ -419,13 +435,10 @@ static void vote(void *user, int first, int end)
                 continue;
             int left = x - HALF - 1 > 0 ? x - HALF - 1 : 0;
             int right = x + HALF < l->width ? x + HALF + 1 : l->width;
-            for (int ty = top; ty < bottom; ty++) {
-                for (int tx = left; tx < right; tx++) {
-                    size_t t = at(l, tx, ty);
-                    const int16_t *m = l->match + 2 * t;
-                    sum += l->share[t] * l->known[padded(l, m[0] + x - tx, m[1] + y - ty) / 4];
-                }
-            }
+            const four *here = l->known + padded(l, x, y) / 4;
+            for (int ty = top; ty < bottom; ty++)
+                for (size_t t = at(l, left, ty); t < at(l, right, ty); t++)
+                    sum += l->share[t] * here[l->away[t]];
             for (size_t c = 0; c < 3 && sum[3] > 0; c++)
                 l->rgbx[padded(l, x, y) + c] = (uint8_t)(sum[c] / sum[3] + 0.5F);
         }
@@ -439,6 +452,7 @@ static void solve_level(struct finding *f, int rounds)
 
     start_matches(l, f->coarse);
     if (f->coarse != NULL) {
+        in_rows(f->pool, l->height, BAND, set_away, f);
         in_rows(f->pool, l->height, BAND, vote, f);
         pad(l);
     }
@@ -447,6 +461,7 @@ static void solve_level(struct finding *f, int rounds)
         for (int k = 0; k < MATCH_ROUNDS; k++, f->sweep++)
             in_rows(f->pool, bands, 1, sweep_bands, f);
         in_rows(f->pool, l->height, BAND, set_shares, f);
+        in_rows(f->pool, l->height, BAND, set_away, f);
         in_rows(f->pool, l->height, BAND, vote, f);
         pad(l);
     }

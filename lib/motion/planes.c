@@ -21,8 +21,8 @@ enum zt_code zt_plane_init(struct zt_plane *plane, int width, int height, struct
     void *memory = NULL;
     size_t stride = ((size_t)width + 2 * ZT_PLANE_PAD + 63) & ~(size_t)63;
 
-    ZT_TRY(
-        zt_try_alloc(stride, (size_t)height + 2 * ZT_PLANE_PAD, "a picture plane", &memory, err));
+    ZT_TRY(zt_try_alloc_raw(stride, (size_t)height + 2 * ZT_PLANE_PAD, "a picture plane", &memory,
+                            err));
     *plane = (struct zt_plane){ .width = width,
                                 .height = height,
                                 .stride = stride,

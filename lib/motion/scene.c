@@ -37,6 +37,9 @@
 /* Image pixels around what the path sees, for the taps of filters. */
 #define MARGIN 4
 
+/* Working pixels beyond what the path uncovers: soft edges, taps, what sways in the wind. */
+#define REACH_MARGIN 12
+
 struct zt_scene {
     struct zt_stack stack;
     struct zt_sight sight;     /* only where light or air needs it */
@@ -137,7 +140,8 @@ static enum zt_code take_out(const struct zt_scene_source *s, const struct zt_po
     whole_pixels(y + e.top * native, y + e.bottom * native, s->image->height_px, &part->y,
                  &part->h);
     int width = even_side(part->w * shrink), height = even_side(part->h * shrink);
-    ZT_TRY(zt_try_alloc((size_t)width * 3, (size_t)height, "the working picture", &pixels, err));
+    ZT_TRY(
+        zt_try_alloc_raw((size_t)width * 3, (size_t)height, "the working picture", &pixels, err));
     w->picture = (struct zt_image){
         .width_px = width, .height_px = height, .stride = (size_t)width * 3, .pixels = pixels
     };
@@ -198,26 +202,40 @@ static enum zt_code open_weather(struct zt_scene *scene, const struct zt_scene_s
     return rc;
 }
 
+/* How far a path moves the nearest against the farthest at most, in working pixels. */
+static int reach_of(const struct working *w, const struct zt_pose *path, int frames)
+{
+    const struct zt_view *v = &w->view;
+    double unit = sqrt(v->room.width * v->room.height), most = 0;
+
+    for (int i = 0; i < frames; i++) {
+        const struct zt_pose *p = &path[i];
+        double corner = hypot(v->width_px, v->height_px) / 2 / p->zoom + hypot(p->x, p->y) * unit;
+        most = fmax(most, hypot(p->tx, p->ty) * unit + fabs(p->tz) * corner);
+    }
+    return (int)ceil(most * (ZT_D_NEAR - ZT_D_FAR) * fmax(v->scale_x, v->scale_y)) + REACH_MARGIN;
+}
+
 /* Layers of the working picture; without depth, the picture alone. */
-static enum zt_code cut(const struct zt_scene_source *s, const struct working *w,
+static enum zt_code cut(const struct zt_scene_source *s, const struct working *w, int reach_px,
                         struct zt_pool *pool, struct zt_layers *ret, struct zt_err *err)
 {
     struct zt_depth depth = { 0 };
 
     ZT_TRY(depth_of_part(s, &w->part, &depth, err));
-    enum zt_code rc = zt_layers_cut(&w->picture, &depth, pool, ret, err);
+    enum zt_code rc = zt_layers_cut(&w->picture, &depth, reach_px, pool, ret, err);
     free(depth.z);
     return rc;
 }
 
 static enum zt_code prepare(struct zt_scene *scene, const struct zt_scene_source *s,
-                            struct working *w, struct zt_pool *pool, enum zt_simd simd,
-                            struct zt_err *err)
+                            struct working *w, int reach_px, struct zt_pool *pool,
+                            enum zt_simd simd, struct zt_err *err)
 {
     struct zt_layers cuts = { 0 }, alone = { .n = 1, .layer = { { .picture = w->picture } } };
 
     if (s->layered)
-        ZT_TRY(cut(s, w, pool, &cuts, err));
+        ZT_TRY(cut(s, w, reach_px, pool, &cuts, err));
     enum zt_code rc = zt_stack_init(&scene->stack, s->layered ? &cuts : &alone, &w->view,
                                     w->density, pool, simd, err);
     zt_layers_clear(&cuts);
@@ -235,7 +253,7 @@ enum zt_code zt_scene_open(const struct zt_scene_source *s, const struct zt_pose
     };
     enum zt_code rc = take_out(s, path, frames, pool, &w, err);
     if (rc == ZT_OK)
-        rc = prepare(scene, s, &w, pool, simd, err);
+        rc = prepare(scene, s, &w, reach_of(&w, path, frames), pool, simd, err);
     if (rc == ZT_OK)
         rc = open_weather(scene, s, &w, path, frames, pool,
                           err); /* after stack_init, which zeroes */

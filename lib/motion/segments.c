@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "media/colour.h"
 
 #define ROUNDS      8
 #define COMPACTNESS 12.0F /* Lab units that a distance of one cell counts for */
@@ -51,13 +52,37 @@ static float squared(float v)
 }
 
 struct assignment {
-    const float *lab;
+    const float *lab[3]; /* [height][width] each */
     int width, height, n;
     float step;
     const struct centre *centres; /* [n] */
-    uint16_t *label;
+    int32_t *label;
     float *best;
 };
+
+/* Columns [x, end) of a row that a centre may reach. */
+struct stretch {
+    int x, end;
+    float down;   /* weighed square of the rows between */
+    float weight; /* of squares of columns */
+};
+
+ZT_MEDIA_CLONES static void try_centre(const struct centre *c, int32_t k, const struct stretch *s,
+                                       const float *restrict l, const float *restrict a,
+                                       const float *restrict b, int32_t *restrict label,
+                                       float *restrict best)
+{
+    const float cl = c->lab[0], ca = c->lab[1], cb = c->lab[2], cx = c->x;
+    const float down = s->down, weight = s->weight;
+
+    for (int x = s->x; x < s->end; x++) {
+        float dl = l[x] - cl, da = a[x] - ca, db = b[x] - cb, dx = (float)x - cx;
+        float d = dl * dl + da * da + db * db + (weight * (dx * dx) + down);
+        bool nearer = d < best[x];
+        best[x] = nearer ? d : best[x];
+        label[x] = nearer ? k : label[x];
+    }
+}
 
 /* Each point of rows [first, end) to the centre nearest in colour and place. */
 static void assign_rows(void *user, int first, int end)
@@ -75,22 +100,15 @@ static void assign_rows(void *user, int first, int end)
         int y0 = (int)fmaxf((float)first, c->y - 2 * step);
         int y1 = (int)fminf((float)end, c->y + 2 * step + 1);
         for (int y = y0; y < y1; y++) {
-            for (int x = x0; x < x1; x++) {
-                size_t i = (size_t)y * (size_t)width + (size_t)x;
-                const float *p = a->lab + 3 * i;
-                float d = squared(p[0] - c->lab[0]) + squared(p[1] - c->lab[1]) +
-                          squared(p[2] - c->lab[2]) +
-                          weight * (squared((float)x - c->x) + squared((float)y - c->y));
-                if (d < a->best[i]) {
-                    a->best[i] = d;
-                    a->label[i] = (uint16_t)k;
-                }
-            }
+            size_t row = (size_t)y * (size_t)width;
+            struct stretch s = { x0, x1, weight * squared((float)y - c->y), weight };
+            try_centre(c, k, &s, a->lab[0] + row, a->lab[1] + row, a->lab[2] + row, a->label + row,
+                       a->best + row);
         }
     }
 }
 
-static void move_centres(const float *lab, int width, int height, const uint16_t *label,
+static void move_centres(const float *lab, int width, int height, const int32_t *label,
                          struct centre *centres, int n)
 {
     for (int k = 0; k < n; k++) {
@@ -119,8 +137,9 @@ static void move_centres(const float *lab, int width, int height, const uint16_t
     }
 }
 
-/* Drops centres that own nothing, fills the segments from the rest and relabels. */
-static void fill_segments(struct zt_segments *s, const struct centre *centres, int n)
+/* Drops centres that own nothing, fills the segments from the rest and labels them. */
+static void fill_segments(struct zt_segments *s, const int32_t *label, const struct centre *centres,
+                          int n)
 {
     uint16_t map[ZT_SEGMENTS_MAX] = { 0 };
     int rim = 2 * (s->width + s->height);
@@ -138,9 +157,9 @@ static void fill_segments(struct zt_segments *s, const struct centre *centres, i
     }
     for (int y = 0; y < s->height; y++) {
         for (int x = 0; x < s->width; x++) {
-            uint16_t *l = &s->label[(size_t)y * (size_t)s->width + (size_t)x];
-            *l = map[*l];
-            struct zt_segment *g = &s->segment[*l];
+            size_t i = (size_t)y * (size_t)s->width + (size_t)x;
+            s->label[i] = map[label[i]];
+            struct zt_segment *g = &s->segment[s->label[i]];
             int sides = (x == 0) + (y == 0) + (x == s->width - 1) + (y == s->height - 1);
             g->border += (float)sides / (float)rim;
             g->touches_top |= y == 0;
@@ -171,32 +190,44 @@ enum zt_code zt_segments_make(const float *lab, int width, int height, int wante
     size_t pixels = (size_t)width * (size_t)height;
     struct centre *centres = zt_new_array(struct centre, ZT_SEGMENTS_MAX);
     void *label = NULL;
-    void *best = NULL;
+    void *memory = NULL;
     float step;
 
     zt_assert(width > 0 && height > 0 && wanted > 0);
     *ret = (struct zt_segments){ .width = width, .height = height };
     enum zt_code rc = zt_try_alloc(pixels, sizeof(uint16_t), "picture segments", &label, err);
     if (rc == ZT_OK)
-        rc = zt_try_alloc(pixels, sizeof(float), "picture segments", &best, err);
+        rc = zt_try_alloc(pixels * 5, sizeof(float), "picture segments", &memory, err);
     if (rc == ZT_OK) {
         int n = place_centres(lab, width, height, wanted, &step, centres);
+        float *plane = memory, *best = plane + 3 * pixels;
+        int32_t *nearest = (int32_t *)(void *)(best + pixels);
         ret->label = label;
         label = NULL;
-        struct assignment a = { lab, width, height, n, step, centres, ret->label, best };
+        for (size_t i = 0; i < pixels; i++)
+            for (size_t c = 0; c < 3; c++)
+                plane[c * pixels + i] = lab[3 * i + c];
+        struct assignment a = { { plane, plane + pixels, plane + 2 * pixels },
+                                width,
+                                height,
+                                n,
+                                step,
+                                centres,
+                                nearest,
+                                best };
         for (int round = 0; round < ROUNDS; round++) {
             if (pool != NULL)
                 zt_pool_for(pool, height, 32, assign_rows, &a);
             else
                 assign_rows(&a, 0, height);
-            move_centres(lab, width, height, ret->label, centres, n);
+            move_centres(lab, width, height, nearest, centres, n);
         }
-        fill_segments(ret, centres, n);
+        fill_segments(ret, nearest, centres, n);
         ret->touch = zt_new_array(uint8_t, (size_t)ret->n * (size_t)ret->n);
         find_neighbours(ret);
     }
     free(label);
-    free(best);
+    free(memory);
     free(centres);
     return rc;
 }

@@ -7,13 +7,14 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "media/colour.h"
 #include "media/frame.h"
 #include "motion/fluid.h"
 
 /* The point that a frame position sees depends on its own nearness: rounds of substitution. */
 #define SEE_ROUNDS 4
 
-/* They end sooner once a round moves the point by less than this many picture pixels. */
+/* They end sooner once a round moves no point by more than this many picture pixels. */
 #define SEE_LEAST 1e-4
 
 /* Blocks of alpha samples whose content is known: all clear, all opaque, or mixed. */
@@ -214,36 +215,81 @@ static struct look look_from(const struct zt_view *view, const struct zt_pose *p
                           .tz = pose->tz };
 }
 
-/* The picture point that (ox, oy) of the frame sees on a sheet. */
-static void see(const struct look *l, const struct zt_sheet *sheet, double ox, double oy,
-                double *ret_x, double *ret_y)
+/* Positions of a frame row that are worked out side by side. */
+#define SIDE_BY_SIDE 32
+
+/* For each: the picture point it would see at nearness 0, and what nearness adds to that. */
+struct seeing {
+    double x[SIDE_BY_SIDE], y[SIDE_BY_SIDE], per_x[SIDE_BY_SIDE], per_y[SIDE_BY_SIDE];
+    double d[SIDE_BY_SIDE];
+};
+
+/* One round of substitution, zt_depth_at written out; returns the largest move of a point. */
+ZT_MEDIA_CLONES static double settle(const struct zt_sheet *sheet, struct seeing *s)
 {
-    double qx = l->across * ox - l->down * oy + l->x, qy = l->down * ox + l->across * oy + l->y;
-    double d = ZT_D_FLAT;
+    const float *z = sheet->depth.z;
+    const int width = sheet->depth.width;
+    const double right = width - 1, bottom = sheet->depth.height - 1;
+    const double scale_x = sheet->depth_scale_x, scale_y = sheet->depth_scale_y;
+    double move[SIDE_BY_SIDE], most = 0;
+
+    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+        double x = (s->x[i] + s->per_x[i] * s->d[i]) * scale_x - 0.5;
+        double y = (s->y[i] + s->per_y[i] * s->d[i]) * scale_y - 0.5;
+        x = x < 0 ? 0 : x;
+        y = y < 0 ? 0 : y;
+        x = x > right ? right : x;
+        y = y > bottom ? bottom : y;
+        int ix = (int)x, iy = (int)y;
+        double fx = x - ix, fy = y - iy;
+        int at = iy * width + ix;
+        int next = at + (fx > 0), below = fy > 0 ? width : 0; /* what weighs nothing is not read */
+        double a = (double)z[at], b = (double)z[next];
+        double c = (double)z[at + below], d = (double)z[next + below];
+        double upper = a + fx * (b - a), lower = c + fx * (d - c);
+        double now = ZT_D_FAR + (ZT_D_NEAR - ZT_D_FAR) * (upper + fy * (lower - upper));
+        move[i] = fabs(now - s->d[i]) * (fabs(s->per_x[i]) + fabs(s->per_y[i]));
+        s->d[i] = now;
+    }
+    for (int i = 0; i < SIDE_BY_SIDE; i++)
+        most = move[i] > most ? move[i] : most;
+    return most;
+}
+
+/* What n positions from (ox, oy) of the frame on, `step` apart, see on a sheet: s->x, s->y. */
+static void see(const struct look *l, const struct zt_sheet *sheet, double ox, double oy,
+                double step, int n, struct seeing *s)
+{
+    const struct zt_view *v = l->view;
     bool travels = l->tx != 0 || l->ty != 0 || l->tz != 0;
     int rounds = travels && sheet->depth.z != NULL ? SEE_ROUNDS : 0;
 
-    double per_x = (l->tx - l->tz * qx) * l->view->scale_x; /* what nearness shifts */
-    double per_y = (l->ty - l->tz * qy) * l->view->scale_y;
-    double least = SEE_LEAST / (fabs(per_x) + fabs(per_y) + SEE_LEAST);
-    double x = l->view->origin_x + qx * l->view->scale_x;
-    double y = l->view->origin_y + qy * l->view->scale_y;
-    for (int i = 0; i < rounds; i++) {
-        double before = d;
-        d = nearness(sheet, x + per_x * d, y + per_y * d);
-        if (fabs(d - before) < least)
-            break;
+    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+        double x = ox + step * (i < n ? i : n - 1);
+        double qx = l->across * x - l->down * oy + l->x, qy = l->down * x + l->across * oy + l->y;
+        s->x[i] = v->origin_x + qx * v->scale_x;
+        s->y[i] = v->origin_y + qy * v->scale_y;
+        s->per_x[i] = (l->tx - l->tz * qx) * v->scale_x;
+        s->per_y[i] = (l->ty - l->tz * qy) * v->scale_y;
+        s->d[i] = ZT_D_FLAT;
     }
-    *ret_x = x + per_x * d;
-    *ret_y = y + per_y * d;
+    for (int i = 0; i < rounds && settle(sheet, s) >= SEE_LEAST; i++)
+        ;
+    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+        s->x[i] += s->per_x[i] * s->d[i];
+        s->y[i] += s->per_y[i] * s->d[i];
+    }
 }
 
 void zt_stack_see(const struct zt_stack *stack, int layer, const struct zt_pose *pose, double ox,
                   double oy, double *ret_x, double *ret_y, double *ret_d)
 {
     struct look look = look_from(&stack->view, pose);
+    struct seeing s;
 
-    see(&look, &stack->sheet[layer], ox, oy, ret_x, ret_y);
+    see(&look, &stack->sheet[layer], ox, oy, 0, 1, &s);
+    *ret_x = s.x[0];
+    *ret_y = s.y[0];
     *ret_d = nearness(&stack->sheet[layer], *ret_x, *ret_y);
 }
 
@@ -262,14 +308,19 @@ static void place_luma_row(const struct drawing *d, struct zt_sheet *sheet, int 
     const struct zt_plane *plane = &sheet->planes.plane[0];
     const struct zt_room *room = &d->stack->view.room;
 
-    for (int column = 0; column < mesh->columns; column++) {
-        size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
-        double x, y, dx, dy;
-        see(&d->look, sheet, column * ZT_CELL + 0.5 - room->width / 2,
-            row * ZT_CELL + 0.5 - room->height / 2, &x, &y);
-        zt_fluid_shift(d->stack->fluid, x, y, &dx, &dy);
-        mesh->x[i] = zt_warp_mesh_position(x + dx - 0.5, plane->width);
-        mesh->y[i] = zt_warp_mesh_position(y + dy - 0.5, plane->height);
+    for (int first = 0; first < mesh->columns; first += SIDE_BY_SIDE) {
+        int n = mesh->columns - first < SIDE_BY_SIDE ? mesh->columns - first : SIDE_BY_SIDE;
+        size_t at = (size_t)row * (size_t)mesh->columns + (size_t)first;
+        struct seeing s;
+        see(&d->look, sheet, first * ZT_CELL + 0.5 - room->width / 2,
+            row * ZT_CELL + 0.5 - room->height / 2, ZT_CELL, n, &s);
+        for (int i = 0; i < n; i++) {
+            double dx = 0, dy = 0;
+            if (d->stack->fluid != NULL)
+                zt_fluid_shift(d->stack->fluid, s.x[i], s.y[i], &dx, &dy);
+            mesh->x[at + (size_t)i] = zt_warp_mesh_position(s.x[i] + dx - 0.5, plane->width);
+            mesh->y[at + (size_t)i] = zt_warp_mesh_position(s.y[i] + dy - 0.5, plane->height);
+        }
     }
 }
 
@@ -346,7 +397,8 @@ static enum cover cover_of(const struct zt_sheet *sheet, int half, int column, i
     return flags == 3 ? MIXED : flags == 1 ? OPAQUE : CLEAR;
 }
 
-static void blend(uint8_t *dst, size_t stride, const uint8_t *over, const uint8_t *alpha)
+ZT_MEDIA_CLONES static void blend(uint8_t *restrict dst, size_t stride,
+                                  const uint8_t *restrict over, const uint8_t *restrict alpha)
 {
     for (int y = 0; y < ZT_CELL; y++, dst += stride, over += ZT_CELL, alpha += ZT_CELL) {
         for (int x = 0; x < ZT_CELL; x++) {

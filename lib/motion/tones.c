@@ -89,21 +89,6 @@ void zt_noise_clear(struct zt_noise *noise)
     noise->at = NULL;
 }
 
-float zt_noise_at(const struct zt_noise *noise, float x, float y)
-{
-    const int mask = ZT_NOISE_SIDE - 1;
-    float sx = x * ZT_NOISE_SIDE, sy = y * ZT_NOISE_SIDE;
-    float whole_x = floorf(sx), whole_y = floorf(sy);
-    int ix = (int)whole_x & mask, iy = (int)whole_y & mask;
-    const float *a = noise->at + iy * ZT_NOISE_SIDE;
-    const float *b = noise->at + ((iy + 1) & mask) * ZT_NOISE_SIDE;
-    int right = (ix + 1) & mask;
-    float fx = sx - whole_x, fy = sy - whole_y;
-    float top = a[ix] + fx * (a[right] - a[ix]);
-    float bottom = b[ix] + fx * (b[right] - b[ix]);
-    return top + fy * (bottom - top);
-}
-
 struct zt_turns zt_turns_at(double t_s, double period_s, double offset)
 {
     struct zt_turns turns;

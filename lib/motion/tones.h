@@ -5,6 +5,8 @@
 #ifndef ZT_MOTION_TONES_H
 #define ZT_MOTION_TONES_H
 
+#include <string.h>
+
 #include "base/error.h"
 
 struct zt_rng;
@@ -38,8 +40,42 @@ struct zt_noise {
 void zt_noise_init(struct zt_noise *noise, struct zt_rng *rng, int cells, int octaves);
 void zt_noise_clear(struct zt_noise *noise);
 
-/* (x, y) in squares: anything, 1 is one whole square; interpolated linearly. */
-float zt_noise_at(const struct zt_noise *noise, float x, float y);
+/*
+ * (x, y) in squares: anything of moderate size, 1 is one whole square; interpolated linearly. Here
+ * so that loops over it become vectors, as with zt_exp.
+ */
+static inline float zt_noise_at(const struct zt_noise *noise, float x, float y)
+{
+    const int mask = ZT_NOISE_SIDE - 1;
+    float sx = x * ZT_NOISE_SIDE, sy = y * ZT_NOISE_SIDE;
+    int ix = (int)sx, iy = (int)sy;
+
+    ix -= sx < (float)ix; /* rounds down */
+    iy -= sy < (float)iy;
+    float fx = sx - (float)ix, fy = sy - (float)iy;
+    int left = ix & mask, right = (ix + 1) & mask;
+    int above = (iy & mask) * ZT_NOISE_SIDE, below = ((iy + 1) & mask) * ZT_NOISE_SIDE;
+    float a = noise->at[above + left], b = noise->at[below + left];
+    float top = a + fx * (noise->at[above + right] - a);
+    float bottom = b + fx * (noise->at[below + right] - b);
+    return top + fy * (bottom - top);
+}
+
+/* e^x to 10^-5 of its value; x beyond -80 ... 80 counts as that. */
+static inline float zt_exp(float x)
+{
+    x = x > -80 ? x : -80;
+    x = x < 80 ? x : 80;
+    float t = x * 1.44269504F;           /* of 2 */
+    int whole = (int)(t + 256.5F) - 256; /* the nearest: t is above -256 */
+    float f = (t - (float)whole) * 0.69314718F, power;
+    uint32_t bits = (uint32_t)(whole + 127) << 23;
+
+    memcpy(&power, &bits, sizeof(power));
+    return power * (1 + f * (1 + f * (0.5F + f * (0.16666667F +
+                                                  f * (0.041666667F +
+                                                       f * (0.0083333333F + f * 0.0013888889F))))));
+}
 
 /*
  * Two copies of one thing that take turns: each lives for period_s, is seen least when it is born

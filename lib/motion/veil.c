@@ -36,6 +36,8 @@ struct zt_veil {
     float from[4][2]; /* where copies begin in the noise */
     int columns;
     float *hides; /* [rows][columns] of sight: 0 ... 1 */
+    int bump_columns, bump_rows;
+    float *bumps; /* of every second point each way: how much thicker the air is there */
     /* of the moment */
     struct zt_turns turns[2];
     float weight;
@@ -56,10 +58,15 @@ enum zt_code zt_veil_new(const struct zt_weather *weather, const struct zt_ambie
         return ZT_OK;
     haze = fminf(haze, 1);
     size_t n = (size_t)sight->columns * (size_t)sight->rows;
-    ZT_TRY(zt_try_alloc(n, sizeof(float), "fog", &hides, err));
+    int bump_columns = sight->columns / 2 + 1, bump_rows = sight->rows / 2 + 1;
+    size_t bumps = (size_t)bump_columns * (size_t)bump_rows;
+    ZT_TRY(zt_try_alloc(n + bumps, sizeof(float), "fog", &hides, err));
     struct zt_veil *veil = zt_new(struct zt_veil);
     veil->hides = hides;
     veil->columns = sight->columns;
+    veil->bump_columns = bump_columns;
+    veil->bump_rows = bump_rows;
+    veil->bumps = veil->hides + n;
     veil->near_thickness = 0.10F * fog + 0.02F * haze;
     veil->far_thickness = 1.15F * fog + haze;
     veil->structure = fog > 0 ? STRUCTURE : STRUCTURE * HAZE_SHARE;
@@ -88,38 +95,90 @@ void zt_veil_free(struct zt_veil *veil)
     free(veil);
 }
 
-/* Around 0, variance about 1: copies of a noise, carried along; what mixing takes is given back. */
-static float copies(const struct zt_veil *v, const struct zt_noise *noise, int layer, float x,
-                    float y, float speed)
+/* Copies of a noise at a moment, carried along: where each looks, and its weight. */
+struct copies {
+    const struct zt_noise *noise;
+    float x[2], y[2], weight[2];
+};
+
+/* Their sum is around 0, of variance about 1: what mixing takes is given back. */
+static struct copies copies_of(const struct zt_veil *v, const struct zt_noise *noise, int layer,
+                               float speed, float size)
 {
     const struct zt_turns *turns = &v->turns[layer];
-    float sum = 0, square = 0;
+    struct copies c = { .noise = noise };
+    float square = 0;
 
     for (int k = 0; k < 2; k++) {
-        float age = (float)(turns->age_s[k] - v->turn_s / 2), w = (float)turns->weight[k];
-        const float *from = v->from[2 * layer + k];
-        sum += w * zt_noise_at(noise, x + from[0] - v->side * speed * age,
-                               y + from[1] + 0.2F * speed * age);
-        square += w * w;
+        float age = (float)(turns->age_s[k] - v->turn_s / 2);
+        c.x[k] = v->from[2 * layer + k][0] - v->side * speed * age;
+        c.y[k] = v->from[2 * layer + k][1] + 0.2F * speed * age;
+        c.weight[k] = (float)turns->weight[k];
+        square += c.weight[k] * c.weight[k];
     }
-    return sum / sqrtf(square);
+    for (int k = 0; k < 2; k++)
+        c.weight[k] *= size / sqrtf(square);
+    return c;
+}
+
+static inline float copies_at(const struct copies *c, float x, float y)
+{
+    return c->weight[0] * zt_noise_at(c->noise, x + c->x[0], y + c->y[0]) +
+           c->weight[1] * zt_noise_at(c->noise, x + c->x[1], y + c->y[1]);
+}
+
+/* Bumps are at least four points wide: every second one is looked up, the others lie between. */
+static void set_bumps(void *user, int first, int end)
+{
+    struct zt_veil *v = user;
+    const struct zt_sight *s = v->sight;
+    struct copies coarse = copies_of(v, &v->coarse, 0, DRIFT, 0.8F);
+    struct copies fine = copies_of(v, &v->fine, 1, 1.7F * DRIFT, 0.45F);
+
+    for (int row = first; row < end; row++) {
+        int from = (2 * row < s->rows ? 2 * row : s->rows - 1) * s->columns;
+        for (int column = 0; column < v->bump_columns; column++) {
+            int i = from + (2 * column < s->columns ? 2 * column : s->columns - 1);
+            float x = s->x[i] * v->aspect, y = s->y[i];
+            float n =
+                copies_at(&coarse, x * 0.42F, y * 0.75F) + copies_at(&fine, x * 0.55F, y * 0.9F);
+            v->bumps[row * v->bump_columns + column] = zt_exp(v->structure * n);
+        }
+    }
+}
+
+/*
+ * n points of a row of the grid between rows a and b of bumps; near: of each, as far as it lies
+ * within 0 ... 1.
+ */
+ZT_MEDIA_CLONES static void hide(const struct zt_veil *v, const float *restrict a,
+                                 const float *restrict b, const float *restrict y,
+                                 const float *restrict near, int n, float *restrict ret)
+{
+    const float thin = v->near_thickness * v->weight;
+    const float more = (v->far_thickness - v->near_thickness) * v->weight;
+
+    for (int i = 0; i < n; i++) {
+        float low = y[i] > 0 ? y[i] : 0, far = near[i] > 0 ? 1 - near[i] : 1;
+        float bump = a[i / 2] + a[(i + 1) / 2] + b[i / 2] + b[(i + 1) / 2];
+        low = low < 1 ? low : 1; /* it gathers below */
+        far = far > 0 ? far : 0;
+        ret[i] = 1 - zt_exp((thin + more * far * sqrtf(far)) * bump * (-0.2F - 0.1F * low));
+    }
 }
 
 static void set_rows(void *user, int first, int end)
 {
     struct zt_veil *v = user;
     const struct zt_sight *s = v->sight;
+    /* With no depth, what is lower is nearer. */
+    const float *near = s->depth.z != NULL ? s->near : s->y;
 
-    for (int i = first * v->columns; i < end * v->columns; i++) {
-        float x = s->x[i] * v->aspect, y = s->y[i];
-        float near = s->depth.z != NULL ? s->near[i] : y < 0 ? 0 : y < 1 ? y : 1;
-        float far = 1 - near;
-        float n = 0.8F * copies(v, &v->coarse, 0, x * 0.42F, y * 0.75F, DRIFT) +
-                  0.45F * copies(v, &v->fine, 1, x * 0.55F, y * 0.9F, 1.7F * DRIFT);
-        float thick = v->near_thickness + (v->far_thickness - v->near_thickness) * far * sqrtf(far);
-        float low = y < 0 ? 0 : y < 1 ? y : 1; /* it gathers below */
-        thick *= expf(v->structure * n) * (0.8F + 0.4F * low) * v->weight;
-        v->hides[i] = 1 - expf(-thick);
+    for (int row = first; row < end; row++) {
+        size_t at = (size_t)row * (size_t)v->columns;
+        const float *a = v->bumps + (ptrdiff_t)(row / 2) * v->bump_columns;
+        const float *b = v->bumps + (ptrdiff_t)((row + 1) / 2) * v->bump_columns;
+        hide(v, a, b, s->y + at, near + at, v->columns, v->hides + at);
     }
 }
 
@@ -130,10 +189,13 @@ void zt_veil_set(struct zt_veil *veil, const struct zt_sight *sight, double t_s,
     veil->turns[1] = zt_turns_at(t_s, veil->turn_s, 0.38);
     veil->weight = weight;
     veil->sight = sight;
-    if (pool != NULL)
-        zt_pool_for(pool, sight->rows, 4, set_rows, veil);
-    else
+    if (pool != NULL) {
+        zt_pool_for(pool, veil->bump_rows, 8, set_bumps, veil);
+        zt_pool_for(pool, sight->rows, 8, set_rows, veil);
+    } else {
+        set_bumps(veil, 0, veil->bump_rows);
         set_rows(veil, 0, sight->rows);
+    }
 }
 
 ZT_MEDIA_CLONES static void lay(const float *hides, int n, float light, float *keep, float *ret)

@@ -1,6 +1,6 @@
 /*
  * warp.c - see warp.h. The scalar path is the definition; warp_avx2.c and warp_neon.c compute the
- * same numbers, eight samples at a time.
+ * same numbers, many samples at a time.
  */
 #include "motion/warp.h"
 
@@ -50,9 +50,10 @@ void zt_warp_mesh_clear(struct zt_warp_mesh *mesh)
 int32_t zt_warp_mesh_position(double sample, int plane_side)
 {
     double edge = ZT_PLANE_PAD - 20; /* a vector load reads up to 16 samples past a position */
+    double last = plane_side - 1 + edge;
 
     zt_assert(isfinite(sample));
-    sample = fmin(fmax(sample, -edge), plane_side - 1 + edge);
+    sample = sample < -edge ? -edge : sample > last ? last : sample;
     return (int32_t)lrint(sample * 65536);
 }
 
@@ -62,7 +63,7 @@ static int weight_product(int a, int b)
 }
 
 /*
- * The four weights of the cubic B-spline at t / 32768 between samples 1 and 2, of 16384 in sum.
+ * The four weights of the cubic B-spline at t / 32768 between samples 1 and 2, of 32768 in sum.
  * Every product is rounded as the vector instruction for it rounds.
  */
 static void spline_weights(int t, int w[4])
@@ -72,9 +73,15 @@ static void spline_weights(int t, int w[4])
     int u3 = weight_product(weight_product(u, u), u);
 
     w[0] = weight_product(u3, ZT_SPLINE_SIXTH);
-    w[1] = ZT_SPLINE_TWO_THIRDS - weight_product(t2, 16384) + weight_product(t3, 8192);
+    w[1] = ZT_SPLINE_TWO_THIRDS - t2 + weight_product(t3, 16384);
     w[3] = weight_product(t3, ZT_SPLINE_SIXTH);
-    w[2] = 16384 - w[0] - w[1] - w[3];
+    w[2] = 32768 - w[0] - w[1] - w[3];
+}
+
+/* Four samples of a row, 7 bits below the sample. */
+static int filter_across(const uint8_t *at, const int w[4])
+{
+    return (at[0] * w[0] >> 8) + (at[1] * w[1] >> 8) + (at[2] * w[2] >> 8) + (at[3] * w[3] >> 8);
 }
 
 void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int32_t dx, int32_t dy,
@@ -83,30 +90,14 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
     for (int i = 0; i < n; i++, x += dx, y += dy) {
         const uint8_t *at =
             plane->at + (ptrdiff_t)((y >> 16) - 1) * (ptrdiff_t)plane->stride + ((x >> 16) - 1);
-        int wx[4], wy[4];
-        int32_t sum = 1 << 20;
+        int wx[4], wy[4], sum = ZT_SPLINE_ROUNDING;
 
         spline_weights((x & 0xffff) >> 1, wx);
         spline_weights((y & 0xffff) >> 1, wy);
-        for (int row = 0; row < 4; row++, at += plane->stride) {
-            int32_t across = at[0] * wx[0] + at[1] * wx[1] + at[2] * wx[2] + at[3] * wx[3];
-            sum += ((across + 64) >> 7) * wy[row];
-        }
-        dst[i] = (uint8_t)(sum >> 21);
+        for (int row = 0; row < 4; row++, at += plane->stride)
+            sum += weight_product(filter_across(at, wx), wy[row]);
+        dst[i] = (uint8_t)(sum >> 7);
     }
-}
-
-/* The same weights, of 32768 in sum. */
-static void fine_weights(int t, int w[4])
-{
-    int u = 32767 - t;
-    int t2 = weight_product(t, t), t3 = weight_product(t2, t);
-    int u3 = weight_product(weight_product(u, u), u);
-
-    w[0] = weight_product(u3, ZT_FINE_SIXTH);
-    w[1] = ZT_FINE_TWO_THIRDS - t2 + weight_product(t3, 16384);
-    w[3] = weight_product(t3, ZT_FINE_SIXTH);
-    w[2] = 32768 - w[0] - w[1] - w[3];
 }
 
 static void straight_scalar(const struct zt_plane *plane, const struct zt_warp_corners *corners,
@@ -116,21 +107,23 @@ static void straight_scalar(const struct zt_plane *plane, const struct zt_warp_c
     int w[4];
 
     for (int i = 0; i < ZT_CELL; i++) {
-        int32_t x = c->x + i * c->dx, step = c->lean + ((c->turn * i) >> ZT_CELL_BITS);
-        for (int row = 0; row < c->rows; row++, x += step) {
+        int32_t step = c->lean + ((c->turn * i) >> ZT_CELL_BITS);
+        int32_t x = c->x + i * c->dx + ((step * (c->group - 1)) >> 1);
+        for (int row = 0; row < c->rows; row++) {
+            if (row > 0 && row % c->group == 0)
+                x += step * c->group;
             const uint8_t *at = plane->at + (ptrdiff_t)(c->first + row) * (ptrdiff_t)plane->stride +
                                 c->left + (x >> 16) - 1;
-            fine_weights((x & 0xffff) >> 1, w);
-            across[row][i] = (int16_t)((at[0] * w[0] >> 8) + (at[1] * w[1] >> 8) +
-                                       (at[2] * w[2] >> 8) + (at[3] * w[3] >> 8));
+            spline_weights((x & 0xffff) >> 1, w);
+            across[row][i] = (int16_t)filter_across(at, w);
         }
     }
     for (int j = 0; j < ZT_CELL; j++, dst += stride) {
         struct zt_warp_step s = zt_warp_row(corners, j);
         for (int i = 0; i < ZT_CELL; i++) {
             int32_t y = s.y + i * s.dy;
-            int row = (y >> 16) - 1 - c->first, sum = ZT_FINE_ROUNDING;
-            fine_weights((y & 0xffff) >> 1, w);
+            int row = (y >> 16) - 1 - c->first, sum = ZT_SPLINE_ROUNDING;
+            spline_weights((y & 0xffff) >> 1, w);
             for (int k = 0; k < 4; k++)
                 sum += weight_product(across[row + k][i], w[k]);
             dst[i] = (uint8_t)(sum >> 7);

@@ -12,16 +12,12 @@
 #define ZT_WARP_NEON 1 /* part of every such machine */
 #endif
 
-/* 1/6 and 2/3 of 16384. */
-#define ZT_SPLINE_SIXTH      2731
-#define ZT_SPLINE_TWO_THIRDS 10923
+/* 1/6 and 2/3 of 32768. */
+#define ZT_SPLINE_SIXTH      5461
+#define ZT_SPLINE_TWO_THIRDS 21845
 
-/* 1/6 and 2/3 of 32768, for straight cells. */
-#define ZT_FINE_SIXTH      5461
-#define ZT_FINE_TWO_THIRDS 21845
-
-/* A straight cell's two passes cut 4 products by half a unit each, and round: in 1/128. */
-#define ZT_FINE_ROUNDING 66
+/* Filtering along a row cuts 4 products by half a unit each; that, and rounding: in 1/128. */
+#define ZT_SPLINE_ROUNDING 66
 
 /* A cell's corners: left and right at its top, and how they change a row. */
 struct zt_warp_corners {
@@ -53,18 +49,26 @@ static inline struct zt_warp_corners zt_warp_corners_at(const struct zt_warp_mes
     };
 }
 
+/* A row that falls or rises by less than this for each sample, of 65536, is drawn level. */
+#define ZT_WARP_LEVEL 8
+
 static inline struct zt_warp_step zt_warp_row(const struct zt_warp_corners *c, int y)
 {
     int64_t lx = c->left_x + c->left_dx * y, ly = c->left_y + c->left_dy * y;
     int64_t rx = c->right_x + c->right_dx * y, ry = c->right_y + c->right_dy * y;
     const int64_t half = ZT_CELL / 2, half2 = ZT_CELL * ZT_CELL / 2;
 
-    return (struct zt_warp_step){
+    struct zt_warp_step s = {
         .x = (int32_t)((lx + half) >> ZT_CELL_BITS),
         .y = (int32_t)((ly + half) >> ZT_CELL_BITS),
         .dx = (int32_t)((rx - lx + half2) >> (2 * ZT_CELL_BITS)),
         .dy = (int32_t)((ry - ly + half2) >> (2 * ZT_CELL_BITS)),
     };
+    if (s.dy > -ZT_WARP_LEVEL && s.dy < ZT_WARP_LEVEL) { /* as its middle */
+        s.y += (s.dy * (ZT_CELL - 1)) >> 1;
+        s.dy = 0;
+    }
+    return s;
 }
 
 /* ---- straight cells ------------------------------------------------------------------------ */
@@ -73,10 +77,11 @@ static inline struct zt_warp_step zt_warp_row(const struct zt_warp_corners *c, i
  * A cell whose columns run nearly down the source and whose rows run nearly along it is drawn in
  * two passes: every source row it touches is filtered at the cell's 16 columns, then each sample
  * down its column. That is 4 taps for each of some 27 rows and 4 more for each sample, instead of
- * 16 a sample. A column is a line x(y) in the source, so the map is as exact as in the other way;
- * only the taps lie along the column, which leans by at most 1 / ZT_WARP_LEAN.
+ * 16 a sample. A column is a line x(y) in the source. The taps lie along it instead of straight
+ * down, and a group of rows takes the x of its middle: two rows where columns lean by
+ * 1 / ZT_WARP_LEAN, the most there may be, four where by half of that, and so on.
  */
-#define ZT_WARP_LEAN 192
+#define ZT_WARP_LEAN 512
 #define ZT_WARP_ROWS 36 /* source rows at most */
 
 struct zt_warp_columns {
@@ -84,6 +89,7 @@ struct zt_warp_columns {
     int left;           /* x below is from this source column on */
     int32_t x, dx;      /* at the first row: the first column, and the step to the next */
     int32_t lean, turn; /* a row down, column i moves by lean + (turn * i >> ZT_CELL_BITS) */
+    int group;          /* rows that share an x: a power of two */
 };
 
 /* How far a side of the cell leans: source samples across for each one down, times 65536. */
@@ -127,6 +133,11 @@ static inline bool zt_warp_columns_from(const struct zt_warp_corners *c,
     ret->dx = (int32_t)((x_right - x_left + ZT_CELL / 2) >> ZT_CELL_BITS);
     ret->lean = (int32_t)lean_left;
     ret->turn = (int32_t)(lean_right - lean_left);
+    lean_left = llabs(lean_left);
+    lean_right = llabs(lean_right);
+    int64_t most_lean = lean_left > lean_right ? lean_left : lean_right;
+    for (ret->group = 2; ret->group < 64 && most_lean * ret->group * ZT_WARP_LEAN <= 65536;)
+        ret->group *= 2;
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "motion/particles.h"
 #include "motion/regions.h"
+#include "motion/tones.h"
 #include "weather.h"
 
 #define W 320
@@ -355,6 +356,16 @@ static void survives_any_path(void)
     }
 }
 
+static void raises_e_to_a_power(void)
+{
+    double worst = 0;
+
+    for (float x = -80; x <= 80; x += 0.0137F)
+        worst = fmax(worst, fabs((double)zt_exp(x) / exp((double)x) - 1));
+    CHECK_BELOW("relative error", worst, 1e-5);
+    CHECK("finite and positive beyond its range", zt_exp(-1e9F) > 0 && zt_exp(1e9F) < 1e35F);
+}
+
 int main(void)
 {
     RUN(leaves_a_clear_day_alone);
@@ -367,5 +378,6 @@ int main(void)
     RUN(drifts_smoothly);
     RUN(stays_sane_on_odd_sizes);
     RUN(survives_any_path);
+    RUN(raises_e_to_a_power);
     return check_done();
 }

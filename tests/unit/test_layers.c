@@ -99,7 +99,8 @@ static void cuts_a_disc_out(void)
     int traces = 0;
 
     disc_scene(&image, &depth);
-    CHECK_INT("cuts", zt_layers_cut(&image, &depth, NULL, &layers, &err), ZT_OK);
+    CHECK_INT("cuts", zt_layers_cut(&image, &depth, image.width_px / 12, NULL, &layers, &err),
+              ZT_OK);
     CHECK_INT("two layers", layers.n, 2);
     CHECK("at rest it is the picture", psnr_at_rest(&layers, &image) > 50);
     for (int y = 0; y < H && layers.n == 2; y++) {
@@ -135,7 +136,8 @@ static void leaves_slopes_whole(void)
     disc_scene(&image, &depth);
     for (int i = 0; i < depth.width * depth.height; i++)
         depth.z[i] = (float)(i / depth.width) / (float)depth.height;
-    CHECK_INT("cuts", zt_layers_cut(&image, &depth, NULL, &layers, &err), ZT_OK);
+    CHECK_INT("cuts", zt_layers_cut(&image, &depth, image.width_px / 12, NULL, &layers, &err),
+              ZT_OK);
     CHECK_INT("one layer", layers.n, 1);
     CHECK("opaque", layers.layer[0].alpha == NULL);
     CHECK("at rest it is the picture", psnr_at_rest(&layers, &image) > 90);
@@ -168,7 +170,8 @@ static void takes_soft_edges_apart(void)
             p[2] = (uint8_t)(70 * a + 60 * (1 - a));
         }
     }
-    CHECK_INT("cuts", zt_layers_cut(&image, &depth, NULL, &layers, &err), ZT_OK);
+    CHECK_INT("cuts", zt_layers_cut(&image, &depth, image.width_px / 12, NULL, &layers, &err),
+              ZT_OK);
     CHECK_INT("two layers", layers.n, 2);
     CHECK("at rest it is the picture", psnr_at_rest(&layers, &image) > 45);
     for (size_t i = 0; i < (size_t)W * H && layers.n == 2; i++) {
@@ -204,7 +207,8 @@ static void ends_what_is_hidden(void)
                 memcpy(image.pixels + (size_t)y * image.stride + 3 * (size_t)x, "\x80\xb0\xe0", 3);
     for (int i = depth.width * depth.height / 2; i < depth.width * depth.height; i++)
         depth.z[i] = depth.z[i] > 0.5F ? 0.9F : 0.5F;
-    CHECK_INT("cuts", zt_layers_cut(&image, &depth, NULL, &layers, &err), ZT_OK);
+    CHECK_INT("cuts", zt_layers_cut(&image, &depth, image.width_px / 12, NULL, &layers, &err),
+              ZT_OK);
     CHECK_INT("three layers", layers.n, 3);
     CHECK("at rest it is the picture", psnr_at_rest(&layers, &image) > 45);
     for (int x = W / 2 - 40; x < W / 2 + 40 && layers.n == 3; x++) {
@@ -232,11 +236,12 @@ static void does_not_depend_on_threads(void)
     struct zt_err err;
 
     disc_scene(&image, &depth);
-    CHECK_INT("cuts", zt_layers_cut(&image, &depth, NULL, &one, &err), ZT_OK);
+    CHECK_INT("cuts", zt_layers_cut(&image, &depth, image.width_px / 12, NULL, &one, &err), ZT_OK);
     for (int threads = 2; threads <= 3; threads++) {
         struct zt_pool *pool = zt_pool_new(threads);
         struct zt_layers many;
-        CHECK_INT("cuts", zt_layers_cut(&image, &depth, pool, &many, &err), ZT_OK);
+        CHECK_INT("cuts", zt_layers_cut(&image, &depth, image.width_px / 12, pool, &many, &err),
+                  ZT_OK);
         CHECK_INT("layers", many.n, one.n);
         for (int i = 0; i < one.n; i++) {
             CHECK_INT("pixels",
@@ -271,7 +276,8 @@ static void stays_sane_on_odd_sizes(void)
             depth.z[k] = k % 3 == 0 ? 0.9F : zt_rng_unit(&rng) * 0.2F;
         for (size_t k = 0; k < image.stride * (size_t)image.height_px; k++)
             image.pixels[k] = (uint8_t)zt_rng_u32(&rng);
-        CHECK_INT("cuts", zt_layers_cut(&image, &depth, NULL, &layers, &err), ZT_OK);
+        CHECK_INT("cuts", zt_layers_cut(&image, &depth, image.width_px / 12, NULL, &layers, &err),
+                  ZT_OK);
         CHECK("at rest it is the picture", psnr_at_rest(&layers, &image) > 45);
         zt_layers_clear(&layers);
         zt_depth_clear(&depth);

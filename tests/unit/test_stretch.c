@@ -110,7 +110,9 @@ static void stretches_nothing_past_twice(void)
         struct zt_stack stack;
         struct zt_err err = { 0 };
         CHECK_INT("depth", zt_depth_estimate(&picture, pool, &depth, &err), ZT_OK);
-        CHECK_INT("layers", zt_layers_cut(&picture, &depth, pool, &layers, &err), ZT_OK);
+        CHECK_INT("layers",
+                  zt_layers_cut(&picture, &depth, picture.width_px / 12, pool, &layers, &err),
+                  ZT_OK);
         CHECK_INT("stack",
                   zt_stack_init(&stack, &layers, &view, DENSITY, pool, ZT_SIMD_SCALAR, &err),
                   ZT_OK);
@@ -191,7 +193,8 @@ static void keeps_edges_clean(void)
     struct zt_err err = { 0 };
     struct zt_pose rest = { .zoom = 1 };
 
-    CHECK_INT("layers", zt_layers_cut(&picture, &depth, pool, &layers, &err), ZT_OK);
+    CHECK_INT("layers", zt_layers_cut(&picture, &depth, picture.width_px / 12, pool, &layers, &err),
+              ZT_OK);
     CHECK_INT("two of them", layers.n, 2);
     CHECK_INT("stack", zt_stack_init(&stack, &layers, &view, DENSITY, pool, zt_simd_choose(), &err),
               ZT_OK);
