@@ -264,6 +264,11 @@ ggml_backend_buffer_type_t zt_device_weights(const struct zt_device *device)
                            : ggml_backend_get_default_buffer_type(device->main);
 }
 
+ggml_backend_buffer_type_t zt_device_memory(const struct zt_device *device)
+{
+    return ggml_backend_get_default_buffer_type(device->main);
+}
+
 ggml_backend_buffer_type_t zt_device_w8a8(const struct zt_device *device, const char **ret_why)
 {
     ggml_backend_buffer_type_t type = NULL;
@@ -316,6 +321,11 @@ enum zt_code zt_device_trim(struct zt_device *device, struct zt_err *err)
     ggml_backend_sched_free(device->sched);
     device->sched = NULL;
     return new_sched(device, &device->sched, err);
+}
+
+ggml_backend_t zt_device_beside(struct zt_device *device)
+{
+    return device->offload ? device->main : NULL;
 }
 
 ggml_backend_sched_t zt_device_sched(struct zt_device *device)

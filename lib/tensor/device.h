@@ -47,6 +47,9 @@ int zt_device_threads(const struct zt_device *device);
 /* Where weights belong: the device's memory, or the host's with offload or on the CPU. */
 ggml_backend_buffer_type_t zt_device_weights(const struct zt_device *device);
 
+/* Where what is computed once and read often belongs: the device's memory, with offload too. */
+ggml_backend_buffer_type_t zt_device_memory(const struct zt_device *device);
+
 /* Where the weights of 8-bit products (w8a8.h) belong; NULL: it has none, *ret_why says why. */
 ggml_backend_buffer_type_t zt_device_w8a8(const struct zt_device *device, const char **ret_why);
 
@@ -77,6 +80,8 @@ void zt_device_on_stop(struct zt_device *device, zt_device_stop_fn *stop, void *
 enum zt_code zt_device_trim(struct zt_device *device, struct zt_err *err);
 
 /* For graph.c: what runs graphs, and what measures them (NULL: no memory for it). */
+/* With offload: the device beside the RAM that weights stay in; else NULL. */
+ggml_backend_t zt_device_beside(struct zt_device *device);
 ggml_backend_sched_t zt_device_sched(struct zt_device *device);
 ggml_backend_sched_t zt_device_ruler(struct zt_device *device);
 bool zt_device_asked_to_stop(struct zt_device *device);

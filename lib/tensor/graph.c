@@ -101,6 +101,23 @@ static bool shares_memory(ggml_backend_sched_t sched, int index)
     return false;
 }
 
+/*
+ * A scheduler leaves small products of weights in RAM to the CPU, and with them what comes after.
+ * Attention stays on the device: it is written for narrow keys and values there, whose sums ggml's
+ * CPU would round to 16 bits.
+ */
+static void start_over(struct zt_graph *graph, ggml_backend_sched_t sched)
+{
+    ggml_backend_t beside = zt_device_beside(graph->device);
+
+    ggml_backend_sched_reset(sched);
+    for (int i = 0; beside != NULL && i < ggml_graph_n_nodes(graph->cgraph); i++) {
+        struct ggml_tensor *node = ggml_graph_node(graph->cgraph, i);
+        if (node->op == GGML_OP_FLASH_ATTN_EXT && ggml_backend_supports_op(beside, node))
+            ggml_backend_sched_set_tensor_backend(sched, node, beside);
+    }
+}
+
 size_t zt_graph_bytes(struct zt_graph *graph)
 {
     ggml_backend_sched_t ruler = zt_device_ruler(graph->device);
@@ -109,7 +126,7 @@ size_t zt_graph_bytes(struct zt_graph *graph)
     if (ruler == NULL)
         return 0;
     zt_assert(ggml_backend_sched_get_n_backends(ruler) <= (int)ZT_COUNT(sizes));
-    ggml_backend_sched_reset(ruler);
+    start_over(graph, ruler);
     ggml_backend_sched_reserve_size(ruler, graph->cgraph, sizes);
     ggml_backend_sched_reset(ruler);
     for (int i = 0; i < ggml_backend_sched_get_n_backends(ruler); i++)
@@ -131,7 +148,7 @@ enum zt_code zt_graph_reserve(struct zt_graph *graph, struct zt_err *err)
 {
     ggml_backend_sched_t sched = zt_device_sched(graph->device);
 
-    ggml_backend_sched_reset(sched);
+    start_over(graph, sched);
     if (zt_fault("alloc") || !ggml_backend_sched_reserve(sched, graph->cgraph))
         return no_memory(graph, err);
     return ZT_OK;
@@ -143,7 +160,7 @@ enum zt_code zt_graph_run(struct zt_graph *graph, struct zt_err *err)
 
     if (zt_device_asked_to_stop(graph->device))
         return zt_fail(err, ZT_E_CANCELLED, "stopped");
-    ggml_backend_sched_reset(sched);
+    start_over(graph, sched);
     if (zt_fault("alloc") || !ggml_backend_sched_alloc_graph(sched, graph->cgraph))
         return no_memory(graph, err);
     for (int i = 0; i < graph->n_inputs; i++) {

@@ -140,7 +140,7 @@ enum zt_code zt_dit_prompt_new(struct zt_dit *dit, const float *text, int rows,
         return zt_fail(err, ZT_E_INVALID, "a prompt has 1 to %d rows, not %d", ZT_DIT_TEXT_ROWS,
                        rows);
     ZT_TRY(describe_prompt(dit, p, err));
-    p->buffer = ggml_backend_alloc_ctx_tensors_from_buft(p->ctx, zt_device_weights(dit->device));
+    p->buffer = ggml_backend_alloc_ctx_tensors_from_buft(p->ctx, zt_device_memory(dit->device));
     if (p->buffer == NULL)
         return zt_fail(err, ZT_E_NOMEM, "no memory on the device %s for a prompt",
                        zt_device_name(dit->device));
@@ -434,7 +434,7 @@ static enum zt_code measure(struct zt_dit *dit, struct zt_dit_prompt *prompt,
     zt_auto(graph) struct zt_graph *g = NULL;
 
     ZT_TRY(describe_prompt(dit, prompt, err));
-    ZT_TRY(pretend(prompt->ctx, zt_device_weights(dit->device), &prompt->buffer, err));
+    ZT_TRY(pretend(prompt->ctx, zt_device_memory(dit->device), &prompt->buffer, err));
     ZT_TRY(host_new(dit, size, &h, err));
     h->distinct = size.t < 2 ? 1 : 2;
     ZT_TRY(build(dit, prompt, size, h, &g, err));
