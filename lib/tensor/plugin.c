@@ -1,7 +1,7 @@
 /*
- * plugin.c - see plugin.h. Such a library brings a second copy of ggml's base along, whose structures
- * are those of this program only if it is of the very same version: that is asked before anything of
- * it is called.
+ * plugin.c - see plugin.h. Such a library brings a second copy of ggml's base along, whose
+ * structures are those of this program only if it is of the very same version: that is asked before
+ * anything of it is called.
  */
 #include "tensor/plugin.h"
 
