@@ -30,7 +30,7 @@ static inline lanes choose(bits which, lanes yes, lanes no)
 /* a * b + c, rounded once: an instruction where the file is compiled for one. */
 static inline lanes fma_lanes(lanes a, lanes b, lanes c)
 {
-    lanes y;
+    lanes y = c;
 
     for (int i = 0; i < LANES; i++)
         y[i] = __builtin_fmaf(a[i], b[i], c[i]);
