@@ -407,7 +407,12 @@ static void refuses(void)
     CHECK("attention", takes(ggml_flash_attn_ext(c, x, a, a, NULL, 1, 0, 0)));
     CHECK("a mask", !takes(ggml_flash_attn_ext(c, x, a, a, half, 1, 0, 0)));
     CHECK("capped scores", !takes(ggml_flash_attn_ext(c, x, a, a, NULL, 1, 0, 1)));
-    CHECK("another operation", !takes(ggml_add(c, a, x)));
+    CHECK("an addition", takes(ggml_add(c, a, x)));
+    CHECK("columns as rows", !takes(ggml_add(c, a, ggml_transpose(c, x))));
+    CHECK("one number a row", !takes(ggml_mul(c, a, ggml_new_tensor_2d(c, GGML_TYPE_F32, 1, 128))));
+    CHECK("sums in f16", !takes(ggml_add(c, half, half)));
+    CHECK("another function", !takes(ggml_tanh(c, a)));
+    CHECK("another copy", !takes(ggml_cont(c, ggml_transpose(c, a))));
     world_free(&w);
 }
 

@@ -8,20 +8,16 @@
  * of threads. A NaN among a query's scores makes its whole result NaN.
  */
 #include "tensor/cpu/inside.h"
+#include "tensor/cpu/lanes.h"
 
 #include <math.h>
 #include <string.h>
 
 #define QUERIES     256 /* of a task */
 #define KEYS        256 /* at a time */
-#define LANES       8
 #define LEAST_ROWS  32
 #define MOST_HEAD   512
 #define KEY_STEP(n) (((n) + LANES - 1) / LANES * LANES) /* rows of scores start aligned */
-
-/* gcc and clang make of these what the machine has. */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
-typedef int32_t bits __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
 struct attention {
     const struct ggml_tensor *q, *k, *v;
@@ -56,38 +52,6 @@ bool zt_fast_worth_attention(const struct ggml_tensor *op)
 
     return q->ne[1] >= LEAST_ROWS && k->ne[1] >= LEAST_ROWS &&
            ggml_nelements(q) * k->ne[1] >= ZT_FAST_LEAST_WORK;
-}
-
-static lanes all(float x)
-{
-    return (lanes){ x, x, x, x, x, x, x, x };
-}
-
-static lanes choose(bits which, lanes yes, lanes no)
-{
-    return (lanes)((which & (bits)yes) | (~which & (bits)no));
-}
-
-/*
- * e^x for x <= 0, NaN for NaN; relative error below 2e-7, 0 where e^x would be subnormal. x = n ln
- * 2 + r with |r| <= ln 2 / 2, n from adding 1.5 * 2^23; then Taylor's series of e^r.
- */
-static lanes exp_lanes(lanes x)
-{
-    const lanes round = all(12582912.0f);
-    lanes shifted = x * all(1.44269504f) + round, n = shifted - round;
-    lanes r = x - n * all(0.693359375f) + n * all(2.12194440e-4f); /* ln 2 in two parts */
-    lanes p = all(1.0f / 5040);
-
-    p = p * r + all(1.0f / 720);
-    p = p * r + all(1.0f / 120);
-    p = p * r + all(1.0f / 24);
-    p = p * r + all(1.0f / 6);
-    p = p * r + all(0.5f);
-    p = p * r + all(1.0f);
-    p = p * r + all(1.0f);
-    bits power = ((bits)shifted << 23) + (bits)all(1.0f); /* 2^n; the shift drops what is above n */
-    return choose(x < all(-87.0f), all(0), p * (lanes)power);
 }
 
 /* The largest of a row of whole lanes; NaN is passed over, exp_row brings it in. */

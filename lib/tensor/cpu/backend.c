@@ -1,10 +1,11 @@
 /*
  * backend.c - the backend as ggml sees it: one device in host memory, and graphs computed one
- * operation after the other.
+ * operation after the other, or several as one (fuse.h).
  */
 #include "tensor/cpu/backend.h"
 
 #include "base/mem.h"
+#include "tensor/cpu/fuse.h"
 #include "tensor/cpu/threads.h"
 
 #include <ggml-backend-impl.h>
@@ -23,27 +24,43 @@ static const struct {
     { GGML_OP_MUL_MAT, zt_fast_can_product, zt_fast_worth_product, zt_fast_product },
     { GGML_OP_CONV_2D, zt_fast_can_conv, zt_fast_worth_conv, zt_fast_conv },
     { GGML_OP_CONV_3D, zt_fast_can_conv, zt_fast_worth_conv, zt_fast_conv },
+    { GGML_OP_CONT, zt_fast_can_turn, zt_fast_worth_turn, zt_fast_turn },
     { GGML_OP_FLASH_ATTN_EXT, zt_fast_can_attention, zt_fast_worth_attention, zt_fast_attention },
 };
 /* clang-format on */
 
+/* Rows of fewer elements are left to ggml. */
+#define SHORTEST 32
+
 /* What a device's context points to. */
 static const bool every = true, worthwhile = false;
-
-/* Nothing to compute: another look at the same memory. */
-static bool is_view(enum ggml_op op)
-{
-    return op == GGML_OP_NONE || op == GGML_OP_RESHAPE || op == GGML_OP_VIEW ||
-           op == GGML_OP_PERMUTE || op == GGML_OP_TRANSPOSE;
-}
 
 static bool compute(struct zt_fast *fast, struct ggml_tensor *op)
 {
     for (size_t i = 0; i < ZT_COUNT(operations); i++)
         if (operations[i].op == op->op && operations[i].can(op))
             return operations[i].compute(fast, op);
-    zt_assert(is_view(op->op));
-    return true;
+    zt_assert(zt_rows_can(op));
+    return zt_rows_compute(fast, op);
+}
+
+static bool compute_fused(struct zt_fast *fast, const struct zt_fuse *fuse)
+{
+    for (int i = 0; i < fuse->n_between; i++)
+        if (!compute(fast, fuse->between[i]))
+            return false;
+    return zt_rows_run(fast, &fuse->rows);
+}
+
+/* Node *at, or what begins there and is one; *at is then the last of it. */
+static bool compute_at(struct zt_fast *fast, struct ggml_cgraph *graph, int *at)
+{
+    struct zt_fuse fuse;
+
+    if (!zt_fuse_find(graph, *at, &fuse))
+        return compute(fast, ggml_graph_node(graph, *at));
+    *at = fuse.last;
+    return compute_fused(fast, &fuse);
 }
 
 static const char *backend_name(ggml_backend_t backend)
@@ -70,12 +87,11 @@ static enum ggml_status backend_compute(ggml_backend_t backend, struct ggml_cgra
     fast->stopped = false;
     fast->caller = pthread_self();
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
-        struct ggml_tensor *op = ggml_graph_node(graph, i);
-        if (!(op->flags & GGML_TENSOR_FLAG_COMPUTE) || ggml_is_empty(op) || is_view(op->op))
+        if (zt_fuse_passive(ggml_graph_node(graph, i)))
             continue;
         if (zt_fast_stopped(fast))
             return GGML_STATUS_ABORTED;
-        if (!compute(fast, op))
+        if (!compute_at(fast, graph, &i))
             return fast->stopped ? GGML_STATUS_ABORTED : GGML_STATUS_ALLOC_FAILED;
     }
     return GGML_STATUS_SUCCESS;
@@ -90,7 +106,7 @@ static const char *device_name(ggml_backend_dev_t dev)
 static const char *device_description(ggml_backend_dev_t dev)
 {
     (void)dev;
-    return "products, convolutions and attention on the CPU by oneDNN";
+    return "products, convolutions, attention and what is between on the CPU";
 }
 
 /* Memory is the CPU device's to report. */
@@ -143,7 +159,7 @@ static bool device_takes(ggml_backend_dev_t dev, const struct ggml_tensor *op)
     for (size_t i = 0; i < ZT_COUNT(operations); i++)
         if (operations[i].op == op->op && operations[i].can(op))
             return *all || operations[i].worth(op);
-    return is_view(op->op);
+    return zt_fuse_is_view(op) || (zt_rows_can(op) && (*all || op->ne[0] >= SHORTEST));
 }
 
 static bool device_reads(ggml_backend_dev_t dev, ggml_backend_buffer_type_t type)

@@ -17,7 +17,8 @@
 #define SLAB_FLOATS 4096 /* about what a slab sums over */
 #define LEAST_SEEN  64
 #define MOST_SEEN   (1 << 20)
-#define KERNEL_ROWS 4 /* rows of the kernel that a task unpacks */
+#define KERNEL_ROWS 4  /* rows of the kernel that a task unpacks */
+#define LINE        16 /* floats that come into the cache at once */
 
 struct conv {
     enum ggml_type type;
@@ -217,4 +218,62 @@ bool zt_fast_conv(struct zt_fast *fast, struct ggml_tensor *op)
             return false;
     }
     return true;
+}
+
+/* ---- the copy that puts channels last ------------------------------------------------------- */
+
+static const struct ggml_tensor *turned_conv(const struct ggml_tensor *op)
+{
+    const struct ggml_tensor *y = op->src[0]->op == GGML_OP_PERMUTE ? op->src[0]->src[0] : NULL;
+
+    return y != NULL && (y->op == GGML_OP_CONV_2D || y->op == GGML_OP_CONV_3D) ? y : NULL;
+}
+
+bool zt_fast_can_turn(const struct ggml_tensor *op)
+{
+    const struct ggml_tensor *y = turned_conv(op);
+
+    return y != NULL && zt_fast_can_conv(y) && op->type == GGML_TYPE_F32 &&
+           ggml_is_contiguous(op) && ggml_are_same_shape(op, op->src[0]) &&
+           op->src[0]->nb[1] == sizeof(float);
+}
+
+bool zt_fast_worth_turn(const struct ggml_tensor *op)
+{
+    return zt_fast_worth_conv(turned_conv(op));
+}
+
+/* Pixels first ... first + n, of one line of the picture: next to each other in every channel. */
+static void turn_pixels(const struct ggml_tensor *op, int64_t first, int64_t n)
+{
+    const struct ggml_tensor *from = op->src[0];
+    int64_t at[3] = { first % op->ne[1], first / op->ne[1] % op->ne[2],
+                      first / op->ne[1] / op->ne[2] };
+    const float *in = from->data;
+    float *out = (float *)op->data + first * op->ne[0];
+    int64_t step = floats_of(from->nb[0]);
+
+    for (int i = 0; i < 3; i++)
+        in += at[i] * floats_of(from->nb[i + 1]);
+    for (int64_t c = 0; c < op->ne[0]; c++)
+        for (int64_t i = 0; i < n; i++)
+            out[i * op->ne[0] + c] = in[c * step + i];
+}
+
+static bool turn(const void *user, int64_t task, float *scratch)
+{
+    const struct ggml_tensor *op = user;
+    int64_t end = zt_fast_least((task + 1) * TILE, ggml_nrows(op)), n;
+
+    (void)scratch;
+    for (int64_t r = task * TILE; r < end; r += n) {
+        n = zt_fast_least(zt_fast_least(LINE, op->ne[1] - r % op->ne[1]), end - r);
+        turn_pixels(op, r, n);
+    }
+    return true;
+}
+
+bool zt_fast_turn(struct zt_fast *fast, struct ggml_tensor *op)
+{
+    return zt_fast_for(fast, zt_fast_parts(ggml_nrows(op), TILE), 0, turn, op);
 }

@@ -68,6 +68,10 @@ bool zt_fast_w8a8(struct zt_fast *fast, struct ggml_tensor *op);
 bool zt_fast_can_conv(const struct ggml_tensor *op);
 bool zt_fast_worth_conv(const struct ggml_tensor *op);
 bool zt_fast_conv(struct zt_fast *fast, struct ggml_tensor *op);
+/* The copy (GGML_OP_CONT) that puts channels last in what a convolution leaves. */
+bool zt_fast_can_turn(const struct ggml_tensor *op);
+bool zt_fast_worth_turn(const struct ggml_tensor *op);
+bool zt_fast_turn(struct zt_fast *fast, struct ggml_tensor *op);
 bool zt_fast_can_attention(const struct ggml_tensor *op);
 bool zt_fast_worth_attention(const struct ggml_tensor *op);
 bool zt_fast_attention(struct zt_fast *fast, struct ggml_tensor *op);
