@@ -331,6 +331,22 @@ class BetweenSteps(Watched):
         self.assertEqual(self.frames(path), self.frames(plain))
 
 
+class DiesBeforeARecord(Watched):
+    """At the fifth record of a preview: the first of the decode, which the next worker does anew."""
+
+    env = {"ZOETROPE_CRASH": "store.preview:5"}
+
+    def test_the_task_is_made_all_the_same(self):
+        self.video(self.make())
+        log = self.server.text_of_log()
+        self.assertEqual((log.count("worker_died"), log.count("task_succeeded")), (1, 1), log)
+        self.nothing_is_left()
+
+
+class DiesAfterARecord(DiesBeforeARecord):
+    env = {"ZOETROPE_CRASH": "store.preview.done:5"}
+
+
 class WhileDecoding(Watched):
     env = {"ZOETROPE_CRASH": "render.frame:97:hang"}  # of these the first 49 are the motion engine's
 

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "restore.database": "tests/api/test_backup.py",
     "render.frame.seed": "engines.py",
     "wan.kept": "tests/api/test_wan.py",
+    **{p: "tests/api/test_wan.py" for p in both("preview")},
     "store.put_back": "a worker told to stop: service.py; otherwise the lease runs out, as everywhere",
     "store.put_back.done": "the same",
     "store.task_add": "part of store.batch",

@@ -116,7 +116,6 @@ static void makes_what_the_cpu_makes(void)
     } rows[] = {
         { "weights on the device", false, false, 45 },
         { "weights in RAM", true, false, 45 },
-        { "weights on the device, f32", false, true, 60 },
         { "weights in RAM, f32", true, true, 60 },
     };
     static struct film cpu, device;

@@ -177,15 +177,16 @@ static void own_props(ggml_backend_dev_t dev, struct ggml_backend_dev_props *pro
 static ggml_backend_t own_init(ggml_backend_dev_t dev, const char *params)
 {
     static uint8_t guid[16] = "zoetrope tests";
-    ggml_backend_t backend = calloc(1, sizeof(*backend));
+    ggml_backend_t backend = calloc(1, sizeof(*backend)), cpu = ggml_backend_cpu_init();
 
     (void)params;
-    zt_assert(backend != NULL);
+    zt_assert(backend != NULL && cpu != NULL);
+    ggml_backend_cpu_set_n_threads(cpu, 1); /* its threads wait for each other by spinning */
     *backend = (struct ggml_backend){
         .guid = &guid,
         .iface = { .get_name = own_name, .free = own_end, .graph_compute = own_compute },
         .device = dev,
-        .context = ggml_backend_cpu_init()
+        .context = cpu,
     };
     return backend;
 }
