@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "devices.h"
 #include "measure.h"
 #include "tensor/device.h"
 #include "tensor/graph.h"
@@ -73,16 +74,6 @@ static const struct row rows[] = {
     { ATTENTION, GGML_TYPE_F16, 64, 8, 2048, 2048, 0 },
 };
 /* clang-format on */
-
-static struct zt_err err;
-
-static void must(enum zt_code rc)
-{
-    if (rc == ZT_OK)
-        return;
-    fprintf(stderr, "%s (%s)\n", err.msg, err.detail);
-    exit(1);
-}
 
 /* A weight of its own buffer, as the models have them; values of mean 0. */
 static struct ggml_tensor *weight(struct ggml_context *ctx, enum ggml_type type, int64_t n0,
@@ -200,16 +191,6 @@ static void name_row(const struct row *r, char *to, size_t size)
     else
         snprintf(to + n, size - (size_t)n, "%d to %d, %dx%d, %d frames", (int)r->a, (int)r->b,
                  (int)r->c, (int)r->d, (int)r->e);
-}
-
-static struct zt_device *open_device(const char *cpu, int64_t threads)
-{
-    struct zt_device *d = NULL;
-
-    setenv("ZOETROPE_CPU", cpu, 1);
-    must(zt_device_open(&(struct zt_device_options){ .name = "CPU", .threads = (int)threads }, &d,
-                        &err));
-    return d;
 }
 
 int main(int argc, char **argv)

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "devices.h"
 #include "measure.h"
 #include "tensor/device.h"
 #include "tensor/graph.h"
@@ -21,16 +22,6 @@ struct in {
     struct ggml_tensor *x, *residual, *a, *b; /* [n, rows] twice, [n] twice */
 };
 typedef struct ggml_tensor *build_fn(struct ggml_context *ctx, const struct in *in);
-
-static struct zt_err err;
-
-static void must(enum zt_code rc)
-{
-    if (rc == ZT_OK)
-        return;
-    fprintf(stderr, "%s (%s)\n", err.msg, err.detail);
-    exit(1);
-}
 
 static struct ggml_tensor *modulate(struct ggml_context *ctx, const struct in *in)
 {
@@ -77,16 +68,6 @@ static const struct row {
     { "L2 norm, weight, SiLU", l2_silu, 1024, 1560 },
     { "L2 norm, weight, SiLU", l2_silu, 256, 24960 },
 };
-
-static struct zt_device *open_device(const char *cpu, int64_t threads)
-{
-    struct zt_device *d = NULL;
-
-    setenv("ZOETROPE_CPU", cpu, 1);
-    must(zt_device_open(&(struct zt_device_options){ .name = "CPU", .threads = (int)threads }, &d,
-                        &err));
-    return d;
-}
 
 /* In memory that graphs read where it is. */
 static struct ggml_tensor *filled(struct ggml_context *ctx, int64_t n, int64_t n_rows)

@@ -79,11 +79,18 @@ struct zt_preview *zt_preview_new(const struct zt_render *render, int fps)
     return zt_take_preview(&p);
 }
 
+/* Removes a clip that is not whole. */
+static void drop(struct zt_preview *p)
+{
+    zt_video_close(p->video);
+    p->video = NULL;
+}
+
 void zt_preview_free(struct zt_preview *p)
 {
     if (p == NULL)
         return;
-    zt_video_close(p->video);
+    drop(p);
     free(p);
 }
 
@@ -100,20 +107,15 @@ static enum zt_code begin(struct zt_preview *p, const struct zt_frame *frame)
         .comment = p->comment,
     };
 
-    zt_video_close(p->video);
-    p->video = NULL;
+    drop(p);
     return zt_video_open(p->part, &options, &p->video, NULL);
 }
 
 static enum zt_code end(struct zt_preview *p)
 {
-    enum zt_code rc = zt_video_finish(p->video, NULL);
-
-    zt_video_close(p->video); /* a finished one stays */
-    p->video = NULL;
-    if (rc != ZT_OK)
-        return rc;
-    rc = zt_file_publish(p->part, p->render->live_path, NULL);
+    ZT_TRY(zt_video_finish(p->video, NULL));
+    drop(p);
+    enum zt_code rc = zt_file_publish(p->part, p->render->live_path, NULL);
     if (rc != ZT_OK)
         unlink(p->part);
     return rc;
@@ -138,8 +140,7 @@ bool zt_preview_frame(struct zt_preview *p, const struct zt_frame *frame, int in
         return false;
     if (add(p, frame, index, frames) == ZT_OK)
         return true;
-    zt_video_close(p->video);
-    p->video = NULL;
+    drop(p);
     return false;
 }
 

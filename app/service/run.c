@@ -208,6 +208,12 @@ static void on_live(void *user)
                err.msg, err.detail);
 }
 
+static void log_no_preview(const struct job *job, const struct zt_err *err)
+{
+    ZT_LOG(WARN, "no_preview", "task=%s msg=\"%s\" detail=\"%s\"", job->task->id, err->msg,
+           err->detail);
+}
+
 /* Where what can be watched goes; nowhere for an engine that is done before anybody looks. */
 static void find_preview(struct job *job)
 {
@@ -221,8 +227,7 @@ static void find_preview(struct job *job)
         rc = zt_preview_path(job->run->data, job->task, job->preview, &err);
     if (rc != ZT_OK) {
         job->preview[0] = '\0';
-        ZT_LOG(WARN, "no_preview", "task=%s msg=\"%s\" detail=\"%s\"", job->task->id, err.msg,
-               err.detail);
+        log_no_preview(job, &err);
         return;
     }
     zt_random_token(job->preview_token, TOKEN_BYTES);
@@ -237,8 +242,7 @@ static void preview_first(struct job *job, const struct zt_render *render)
     if (rc == ZT_OK)
         on_live(job);
     else if (rc != ZT_E_CANCELLED)
-        ZT_LOG(WARN, "no_preview", "task=%s msg=\"%s\" detail=\"%s\"", job->task->id, err.msg,
-               err.detail);
+        log_no_preview(job, &err);
 }
 
 static enum zt_code generate(struct job *job, struct zt_err *err)

@@ -73,20 +73,20 @@ static enum zt_code open_part(const struct zt_wan *wan, enum zt_part part, struc
 
 enum zt_code zt_wan_open_tiny(struct zt_wan *wan, struct zt_err *err)
 {
+    zt_auto(weights) struct zt_weights *weights = NULL;
     struct zt_tae_config config;
 
     if (wan->tiny_weights != NULL)
         return ZT_OK;
-    ZT_TRY(open_part(wan, ZT_PART_TINY, &wan->tiny_weights, err));
-    ZT_TRY(zt_tae_config_read(wan->tiny_weights, &config, err));
-    if (config.z == wan->dit_config.channels && config.patch * 8 == ZT_VAE_SCALE)
-        return ZT_OK;
-    zt_weights_close(wan->tiny_weights);
-    wan->tiny_weights = NULL;
-    return zt_fail_field(err, ZT_E_CORRUPT, "model",
-                         "the tiny decoder's latents have %d channels of %d pixels, the DiT's %d "
-                         "of %d",
-                         config.z, config.patch * 8, wan->dit_config.channels, ZT_VAE_SCALE);
+    ZT_TRY(open_part(wan, ZT_PART_TINY, &weights, err));
+    ZT_TRY(zt_tae_config_read(weights, &config, err));
+    if (config.z != wan->dit_config.channels || config.patch * 8 != ZT_VAE_SCALE)
+        return zt_fail_field(err, ZT_E_CORRUPT, "model",
+                             "the tiny decoder's latents have %d channels of %d pixels, the DiT's "
+                             "%d of %d",
+                             config.z, config.patch * 8, wan->dit_config.channels, ZT_VAE_SCALE);
+    wan->tiny_weights = zt_take_weights(&weights);
+    return ZT_OK;
 }
 
 static enum zt_code open_text(struct zt_wan *wan, struct zt_err *err)
