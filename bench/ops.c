@@ -22,13 +22,14 @@
 #include "base/str.h"
 #include "devices.h"
 #include "measure.h"
+#include "tensor/attention8.h"
 #include "tensor/device.h"
 #include "tensor/graph.h"
 
 #define TURNS   5
 #define CEILING 1536
 
-enum kind { PRODUCT, CONV_2D, CONV_3D, ATTENTION };
+enum kind { PRODUCT, CONV_2D, CONV_3D, ATTENTION, ATTENTION8 };
 struct row {
     enum kind kind;
     enum ggml_type type;
@@ -70,8 +71,17 @@ static const struct row rows[] = {
     /* head of a, b heads, c queries, d keys */
     { ATTENTION, GGML_TYPE_F16, 128, 8, 2048, 2048, 0 },
     { ATTENTION, GGML_TYPE_F32, 128, 8, 2048, 2048, 0 },
+    { ATTENTION, GGML_TYPE_F16, 128, 8, 1560, 1560, 0 },
+    { ATTENTION, GGML_TYPE_F16, 128, 8, 4096, 4096, 0 },
     { ATTENTION, GGML_TYPE_F16, 128, 8, 2048, 512, 0 },
     { ATTENTION, GGML_TYPE_F16, 64, 8, 2048, 2048, 0 },
+    /* the same with scores in 8 bits, ours only */
+    { ATTENTION8, GGML_TYPE_F16, 128, 8, 2048, 2048, 0 },
+    { ATTENTION8, GGML_TYPE_F32, 128, 8, 2048, 2048, 0 },
+    { ATTENTION8, GGML_TYPE_F16, 128, 8, 1560, 1560, 0 },
+    { ATTENTION8, GGML_TYPE_F16, 128, 8, 4096, 4096, 0 },
+    { ATTENTION8, GGML_TYPE_F16, 128, 8, 2048, 512, 0 },
+    { ATTENTION8, GGML_TYPE_F16, 64, 8, 2048, 2048, 0 },
 };
 /* clang-format on */
 
@@ -126,6 +136,7 @@ static void prepare(const struct row *r, struct bench *b)
         break;
     }
     case ATTENTION:
+    case ATTENTION8:
         b->k = weight(b->weights, r->type, r->a, r->d, r->b, 1);
         b->v = weight(b->weights, r->type, r->a, r->d, r->b, 1);
         memcpy(b->ne, (int64_t[]){ r->a, r->b, r->c, 1 }, sizeof(b->ne));
@@ -153,11 +164,14 @@ static struct ggml_tensor *build(const struct row *r, const struct bench *b,
         return ggml_conv_3d_direct(ctx, b->w, ggml_permute(ctx, x, 3, 0, 1, 2), 1, 1, 1, 1, 1, 0, 1,
                                    1, 1, (int)r->a, 1, (int)r->b);
     case ATTENTION:
+    case ATTENTION8:
         break;
     }
     struct ggml_tensor *y = ggml_flash_attn_ext(ctx, ggml_permute(ctx, x, 0, 2, 1, 3), b->k, b->v,
                                                 NULL, 1 / sqrtf((float)r->a), 0, 0);
     ggml_prec_set_acc(y, GGML_PREC_F32);
+    if (r->kind == ATTENTION8)
+        zt_attention8_allow(y);
     return y;
 }
 
@@ -180,12 +194,13 @@ static double once_us(struct zt_device *device, const struct row *r, const struc
 
 static void name_row(const struct row *r, char *to, size_t size)
 {
-    static const char *const kinds[] = { "product", "conv 3x3", "conv 3x3x3", "attention" };
+    static const char *const kinds[] = { "product", "conv 3x3", "conv 3x3x3", "attention",
+                                         "attention int8" };
 
     int n = snprintf(to, size, "%s %s ", kinds[r->kind], ggml_type_name(r->type));
     if (r->kind == PRODUCT)
         snprintf(to + n, size - (size_t)n, "%dx%dx%d", (int)r->c, (int)r->a, (int)r->b);
-    else if (r->kind == ATTENTION)
+    else if (r->kind == ATTENTION || r->kind == ATTENTION8)
         snprintf(to + n, size - (size_t)n, "%dx%d, %d heads of %d", (int)r->c, (int)r->d, (int)r->b,
                  (int)r->a);
     else
@@ -209,8 +224,8 @@ int main(int argc, char **argv)
     fast = open_device("fast", threads);
     ggml = open_device("ggml", threads);
     prepare(&top, &ceiling);
-    printf("%-44s %9s %9s %6s %7s\n", "", "ggml", "fast", "x", "ceiling");
-    printf("%-44s %9s %9s %6s %7s\n", "", "GFLOP/s", "GFLOP/s", "", "%");
+    printf("%-46s %9s %9s %6s %7s\n", "", "ggml", "fast", "x", "ceiling");
+    printf("%-46s %9s %9s %6s %7s\n", "", "GFLOP/s", "GFLOP/s", "", "%");
     for (size_t i = 0; i < ZT_COUNT(rows); i++) {
         double us[3][TURNS];
         struct bench b;
@@ -226,7 +241,7 @@ int main(int argc, char **argv)
         }
         double g = median(us[0], TURNS), f = median(us[1], TURNS);
         double c = ceiling.flop / median(us[2], TURNS);
-        printf("%-44s %9.1f %9.1f %6.2f %7.0f\n", name, b.flop / g / 1e3, b.flop / f / 1e3, g / f,
+        printf("%-46s %9.1f %9.1f %6.2f %7.0f\n", name, b.flop / g / 1e3, b.flop / f / 1e3, g / f,
                100 * b.flop / f / c);
         fflush(stdout);
         free(b.in);

@@ -2,14 +2,15 @@
  * bench/step.c - what one block of Wan2.2-TI2V-5B's DiT costs, and where: full width, random
  * weights.
  *
- *     bench_step [--small] [TYPE [FRAMES [THREADS [W8A8]]]]
+ *     bench_step [--small] [TYPE [FRAMES [THREADS [W8A8 [ATTENTION]]]]]
  *
  * TYPE is that of the matrices: bf16 (default), q8_0, f16, f32, q4_K ... FRAMES of the latent at
  * 832x480: 31 (default) are 121 frames of video and 12 090 tokens; --small is 4. W8A8: which of the
- * products are of 8 bits: none (default), ffn or all. A pass of the whole model is 30 such blocks.
- * Times of the parts are the process's CPU time over the number of threads: what the wall clock
- * would show on an idle machine. Parts are timed node by node, which keeps our backend from fusing
- * them; up to SMALL frames the pass is then run TURNS times as it is, and the medians shown.
+ * products are of 8 bits: none (default), ffn or all. ATTENTION: full (default) or int8, the scores
+ * of self attention. A pass of the whole model is 30 such blocks. Times of the parts are the
+ * process's CPU time over the number of threads: what the wall clock would show on an idle machine.
+ * Parts are timed node by node, which keeps our backend from fusing them; up to SMALL frames the
+ * pass is then run TURNS times as it is, and the medians shown.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -249,11 +250,13 @@ int main(int argc, char **argv)
     struct ggml_context *ctx[2] = { NULL, NULL };
     ggml_backend_buffer_t buffers[2];
     struct zt_rng rng;
+    bool int8 = n_args > 4 && strcmp(args[4], "int8") == 0;
     const char *why = "";
 
     if ((n_args > 1 && !zt_parse_int(args[1], 1, 1024, &frames)) ||
         (n_args > 2 && !zt_parse_int(args[2], 1, 256, &threads))) {
-        fprintf(stderr, "usage: bench_step [--small] [TYPE [FRAMES [THREADS [W8A8]]]]\n");
+        fprintf(stderr,
+                "usage: bench_step [--small] [TYPE [FRAMES [THREADS [W8A8 [ATTENTION]]]]]\n");
         return 2;
     }
     zt_rng_init(&rng, 1, 0);
@@ -267,9 +270,10 @@ int main(int argc, char **argv)
     buffers[1] = w8a8 != ZT_DIT_W8A8_NONE ? allocate(ctx[1], zt_device_w8a8(device, &why)) : NULL;
     fill_all(ctx[0], pool, &rng);
     fill_all(ctx[1], pool, &rng);
-    printf("one block, %s, w8a8 %s, %" PRId64 " tokens, %s, %d threads\n", ggml_type_name(type),
-           zt_dit_w8a8_names[w8a8], frames * (HEIGHT / 2) * (WIDTH / 2), zt_device_name(device),
-           zt_device_threads(device));
+    zt_dit_set_scores(dit, int8 ? ZT_DIT_SCORES_INT8 : ZT_DIT_SCORES_FULL);
+    printf("one block, %s, w8a8 %s, attention %s, %" PRId64 " tokens, %s, %d threads\n",
+           ggml_type_name(type), zt_dit_w8a8_names[w8a8], zt_dit_scores_names[int8],
+           frames * (HEIGHT / 2) * (WIDTH / 2), zt_device_name(device), zt_device_threads(device));
     run(dit, type, w8a8, (int)frames, pool);
     for (int i = 0; i < 2; i++) {
         ggml_backend_buffer_free(buffers[i]);

@@ -19,6 +19,7 @@ static void starts_from_the_model_s_own_values(void)
     CHECK_NEAR("shift at 480p", card.shift_480p, 3, 0);
     CHECK_INT("update", card.schedule.update, ZT_UPDATE_UNIPC);
     CHECK_INT("w8a8", card.w8a8, ZT_DIT_W8A8_NONE);
+    CHECK_INT("attention", card.attention, ZT_DIT_SCORES_FULL);
     CHECK_HAS("negative prompt", card.negative, "三条腿");
     CHECK_INT("no folder, no card", zt_card_read("/nonexistent", &card, &err), ZT_OK);
     CHECK_STR("nothing said", err.msg, "");
@@ -29,7 +30,7 @@ static void describes_a_distilled_model(void)
     static const char text[] =
         "{\"name\": \"FastWan\", \"levels\": [1, 0.757, 0.522], \"sampler\": \"renoise\","
         " \"guidance\": 1, \"guidance_interval\": [0.25, 0.75], \"negative_prompt\": \"\", "
-        "\"decoder\": \"tiny\", \"w8a8\": \"all\","
+        "\"decoder\": \"tiny\", \"w8a8\": \"all\", \"attention\": \"int8\","
         " \"files\": {\"dit\": \"sub/dit.gguf\", \"tiny\": \"taew2_2.safetensors\"},"
         " \"max_frames\": 81, \"overlap_frames\": 1, \"max_pixels\": 500000}";
     struct zt_card card;
@@ -48,6 +49,7 @@ static void describes_a_distilled_model(void)
     CHECK_INT("sampler", card.schedule.update, ZT_UPDATE_RENOISE);
     CHECK_INT("decoder", card.decoder, ZT_DECODER_TINY);
     CHECK_INT("w8a8", card.w8a8, ZT_DIT_W8A8_ALL);
+    CHECK_INT("attention", card.attention, ZT_DIT_SCORES_INT8);
     CHECK_STR("dit", card.parts[ZT_PART_DIT], "sub/dit.gguf");
     CHECK_STR("vae", card.parts[ZT_PART_VAE], "");
     CHECK_INT("frames", card.max_frames, 81);
@@ -84,6 +86,7 @@ static const struct {
     { "outside", "{\"files\":{\"dit\":\"a/../../b\"}}", "within the model's folder" },
     { "decoder", "{\"decoder\":\"huge\"}", "decoder must be one of vae, tiny" },
     { "w8a8", "{\"w8a8\":\"attention\"}", "w8a8 must be one of none, ffn, all" },
+    { "attention", "{\"attention\":\"int4\"}", "attention must be one of full, int8" },
     { "w8a8, no word", "{\"w8a8\":true}", "w8a8 must be one of none, ffn, all" },
 };
 

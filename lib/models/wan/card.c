@@ -69,6 +69,7 @@ static const struct row rows[] = {
     { "negative_prompt", TEXT,   AT(negative),        0,    ZT_CARD_TEXT_MAX, NULL },
     { "decoder",        WORD,    AT(decoder),         0,    ZT_DECODERS,     zt_decoder_names },
     { "w8a8",           WORD,    AT(w8a8),            0,    ZT_DIT_W8A8S,    zt_dit_w8a8_names },
+    { "attention",      WORD,    AT(attention),       0,    ZT_DIT_SCORES,   zt_dit_scores_names },
     { "max_frames",     FRAMES,  AT(max_frames),      9,    241,             NULL },
     { "overlap_frames", FRAMES,  AT(overlap_frames),  1,    33,              NULL },
     { "max_pixels",     INTEGER, AT(max_pixels),      4096, 4194304,         NULL },

@@ -35,6 +35,7 @@ struct zt_card {
     char negative[ZT_CARD_TEXT_MAX]; /* used with guidance above 1 */
     enum zt_decoder decoder;
     enum zt_dit_w8a8 w8a8;
+    enum zt_dit_scores attention;
     int max_frames;     /* of one pass, 4 k + 1; longer videos are made in parts */
     int overlap_frames; /* that a part takes over from the one before it, 4 k + 1 */
     int64_t max_pixels; /* of one frame; larger videos are made smaller and enlarged */

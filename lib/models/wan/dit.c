@@ -80,6 +80,11 @@ void zt_dit_close(struct zt_dit *dit)
     free(dit);
 }
 
+void zt_dit_set_scores(struct zt_dit *dit, enum zt_dit_scores scores)
+{
+    dit->int8_scores = scores == ZT_DIT_SCORES_INT8 && !zt_device_exact(dit->device);
+}
+
 const struct zt_dit_config *zt_dit_config(const struct zt_dit *dit)
 {
     return &dit->config;

@@ -28,6 +28,10 @@ struct zt_dit_config {
 enum zt_dit_w8a8 { ZT_DIT_W8A8_NONE, ZT_DIT_W8A8_FFN, ZT_DIT_W8A8_ALL, ZT_DIT_W8A8S };
 extern const char *const zt_dit_w8a8_names[ZT_DIT_W8A8S]; /* "none" "ffn" "all" */
 
+/* The scores of self attention: as exact as the device has them, or in 8 bits where it can. */
+enum zt_dit_scores { ZT_DIT_SCORES_FULL, ZT_DIT_SCORES_INT8, ZT_DIT_SCORES };
+extern const char *const zt_dit_scores_names[ZT_DIT_SCORES]; /* "full" "int8" */
+
 struct zt_dit_size {
     int t, h, w; /* of the latent; h and w even */
 };
@@ -57,6 +61,9 @@ enum zt_code zt_dit_open(const struct zt_weights *weights, int head_dim, enum zt
                          struct zt_dit **ret, struct zt_err *err);
 void zt_dit_close(struct zt_dit *dit); /* NULL is fine */
 ZT_AUTO(struct zt_dit, dit, zt_dit_close)
+
+/* FULL until it is called; on a device that is exact it stays. For the passes that follow. */
+void zt_dit_set_scores(struct zt_dit *dit, enum zt_dit_scores scores);
 
 const struct zt_dit_config *zt_dit_config(const struct zt_dit *dit);
 size_t zt_dit_bytes(const struct zt_dit *dit);        /* parameters, in memory of their own */

@@ -8,6 +8,7 @@
 #include "models/wan/dit_inside.h"
 
 #include "models/ops.h"
+#include "tensor/attention8.h"
 
 #include <math.h>
 
@@ -77,12 +78,14 @@ static struct ggml_tensor *by_head(struct ggml_context *ctx, struct ggml_tensor 
 /* q [head dim, heads, tokens]; k, v [head dim, keys, heads]; returns x's shape filled anew. */
 static struct ggml_tensor *attend(struct ggml_context *ctx, struct ggml_tensor *q,
                                   struct ggml_tensor *k, struct ggml_tensor *v,
-                                  struct ggml_tensor *x)
+                                  struct ggml_tensor *x, bool int8_scores)
 {
     float scale = 1 / sqrtf((float)q->ne[0]);
     struct ggml_tensor *o = ggml_flash_attn_ext(ctx, by_head(ctx, q), k, v, NULL, scale, 0, 0);
 
     ggml_prec_set_acc(o, GGML_PREC_F32);
+    if (int8_scores)
+        zt_attention8_allow(o);
     return ggml_reshape_3d(ctx, o, x->ne[0], x->ne[1], x->ne[2]);
 }
 
@@ -106,7 +109,7 @@ static struct ggml_tensor *self_attention(const struct zt_dit *dit, struct ggml_
     k = pack(ctx, rotate(ctx, split_heads(ctx, k, heads), place), dit->kv_type);
     v = pack(ctx, split_heads(ctx, v, heads), dit->kv_type);
     q = rotate(ctx, split_heads(ctx, q, heads), place);
-    return linear(ctx, &a->o, attend(ctx, q, k, v, y));
+    return linear(ctx, &a->o, attend(ctx, q, k, v, y, dit->int8_scores));
 }
 
 static struct ggml_tensor *cross_attention(const struct zt_dit *dit, struct ggml_context *ctx,
@@ -115,7 +118,7 @@ static struct ggml_tensor *cross_attention(const struct zt_dit *dit, struct ggml
 {
     struct ggml_tensor *q = zt_op_rms_norm(ctx, linear(ctx, &a->q, y), a->norm_q, ZT_DIT_EPS);
 
-    return linear(ctx, &a->o, attend(ctx, split_heads(ctx, q, dit->config.heads), k, v, y));
+    return linear(ctx, &a->o, attend(ctx, split_heads(ctx, q, dit->config.heads), k, v, y, false));
 }
 
 /* As many as chunk_tokens says, but at least one, and no more chunks than a graph has nodes for. */

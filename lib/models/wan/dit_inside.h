@@ -53,6 +53,7 @@ struct zt_dit {
     struct zt_device *device;
     struct zt_params *params;
     enum ggml_type kv_type; /* of attention's keys and values */
+    bool int8_scores;       /* of self attention */
     int chunk_tokens;       /* about so many pass through the FFN at once */
     struct zt_dit_tensors tensors;
 };

@@ -16,6 +16,7 @@
 #define NAME_BYTES   96
 
 const char *const zt_dit_w8a8_names[ZT_DIT_W8A8S] = { "none", "ffn", "all" };
+const char *const zt_dit_scores_names[ZT_DIT_SCORES] = { "full", "int8" };
 
 /* Sizes by meaning; a config gives their values. */
 enum size { ONE, TWO, SIX, FREQ, DIM, DIM6, FFN, TEXT, PATCH, SIZES };

@@ -5,10 +5,13 @@
  * f32.
  *
  * Keys are taken in order, by one thread for a tile of queries: results do not depend on the number
- * of threads. A NaN among a query's scores makes its whole result NaN.
+ * of threads. A NaN among a query's scores makes its whole result NaN. Where the graph allows it
+ * (attention8.h), scores are products of 8-bit integers (scores8.h).
  */
+#include "tensor/attention8.h"
 #include "tensor/cpu/inside.h"
 #include "tensor/cpu/lanes.h"
+#include "tensor/cpu/scores8.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,12 +21,16 @@
 #define LEAST_ROWS  32
 #define MOST_HEAD   512
 #define KEY_STEP(n) (((n) + LANES - 1) / LANES * LANES) /* rows of scores start aligned */
+#define BYTES8      (32 << 20) /* of keys in 8 bits at a time, or those of one head */
 
 struct attention {
     const struct ggml_tensor *q, *k, *v;
     struct ggml_tensor *y; /* [head of v, heads, queries, batch] */
     float scale;
     int64_t head, head_v, queries, keys, tiles;
+    int64_t first, n; /* heads of keys that are computed, counted over all batches */
+    char *keys8;      /* the same in 8 bits, keys8_bytes each; NULL: scores in f32 */
+    size_t keys8_bytes;
 };
 
 static bool takes_kv(const struct ggml_tensor *t)
@@ -91,11 +98,17 @@ static float exp_row(float *row, int64_t n, float most)
 struct tile {
     int64_t n; /* queries */
     float *scores, *k, *v, *out, *most, *sum;
+    float *scale8; /* in 8 bits: of the queries */
+    uint8_t *q8;   /* [n][head] */
+    struct zt_keys8 k8;
 };
 
 static size_t scratch_floats(const struct attention *a)
 {
-    return (size_t)(QUERIES * KEYS + KEYS * (a->head + a->head_v) + QUERIES * (a->head_v + 2));
+    size_t in_8_bits = a->keys8 ? (size_t)(QUERIES + zt_fast_parts(QUERIES * a->head, 4)) : 0;
+
+    return (size_t)(QUERIES * KEYS + KEYS * (a->head + a->head_v) + QUERIES * (a->head_v + 2)) +
+           in_8_bits;
 }
 
 static struct tile lay_out(const struct attention *a, int64_t n, float *scratch)
@@ -107,6 +120,10 @@ static struct tile lay_out(const struct attention *a, int64_t n, float *scratch)
     t.out = t.v + KEYS * a->head_v;
     t.most = t.out + QUERIES * a->head_v;
     t.sum = t.most + QUERIES;
+    if (a->keys8 != NULL) {
+        t.scale8 = t.sum + QUERIES;
+        t.q8 = (uint8_t *)(t.scale8 + QUERIES);
+    }
     for (int64_t i = 0; i < n; i++) {
         t.most[i] = -INFINITY;
         t.sum[i] = 0;
@@ -129,12 +146,14 @@ static const float *rows(const struct ggml_tensor *t, const char *head, int64_t 
 }
 
 /* Scores to weights, relative to the largest so far; what was summed before is scaled to it. */
-static void soften(const struct attention *a, struct tile *t, int64_t n)
+static void soften(const struct attention *a, struct tile *t, int64_t first, int64_t n)
 {
     int64_t step = KEY_STEP(n);
 
     for (int64_t i = 0; i < t->n; i++) {
         float *row = t->scores + i * step, was = t->most[i];
+        if (a->keys8 != NULL)
+            zt_scores8_row(row, &t->k8, first, step, t->scale8[i]);
         for (int64_t j = n; j < step; j++)
             row[j] = -INFINITY;
         t->most[i] = largest(row, step, was);
@@ -151,12 +170,17 @@ static const char *head_of(const struct ggml_tensor *t, int64_t head, int64_t ba
     return (const char *)t->data + (size_t)head * t->nb[2] + (size_t)batch * t->nb[3];
 }
 
-static bool add_keys(const struct attention *a, struct tile *t, const float *q, const char *k,
-                     const char *v, int64_t first)
+/* t->scores = scale * q k', or in 8 bits the sums that become them. */
+static bool score(const struct attention *a, struct tile *t, const float *q, const char *k,
+                  int64_t first, int64_t n)
 {
-    int64_t n = zt_fast_least(a->keys - first, KEYS), k_step, v_step;
+    int64_t k_step;
+
+    if (a->keys8 != NULL)
+        return zt_scores8(t->q8, t->n, &t->k8, first, n, a->head, (int32_t *)(void *)t->scores,
+                          KEY_STEP(n));
     const float *keys = rows(a->k, k, first, n, t->k, &k_step);
-    struct zt_fast_gemm g = {
+    return zt_fast_gemm(&(struct zt_fast_gemm){
         .m = t->n,
         .n = n,
         .k = a->head,
@@ -168,37 +192,55 @@ static bool add_keys(const struct attention *a, struct tile *t, const float *q, 
         .c = t->scores,
         .ldc = KEY_STEP(n),
         .alpha = a->scale,
-    };
+    });
+}
 
-    if (!zt_fast_gemm(&g))
+static bool add_keys(const struct attention *a, struct tile *t, const float *q, const char *k,
+                     const char *v, int64_t first)
+{
+    int64_t n = zt_fast_least(a->keys - first, KEYS), v_step;
+
+    if (!score(a, t, q, k, first, n))
         return false;
-    soften(a, t, n);
-    g = (struct zt_fast_gemm){
+    soften(a, t, first, n);
+    const float *values = rows(a->v, v, first, n, t->v, &v_step);
+    return zt_fast_gemm(&(struct zt_fast_gemm){
         .m = t->n,
         .n = a->head_v,
         .k = n,
         .a = t->scores,
         .lda = KEY_STEP(n),
-        .b = rows(a->v, v, first, n, t->v, &v_step),
+        .b = values,
+        .ldb = v_step,
         .c = t->out,
         .ldc = a->head_v,
         .alpha = 1,
         .add = first > 0,
-    };
-    g.ldb = v_step;
-    return zt_fast_gemm(&g);
+    });
+}
+
+/* A tile's part in 8 bits: its queries, and where its keys are. */
+static void begin8(const struct attention *a, struct tile *t, const float *q, int64_t task_head)
+{
+    int64_t step = (int64_t)(a->q->nb[1] / sizeof(float));
+
+    for (int64_t i = 0; i < t->n; i++)
+        t->scale8[i] = a->scale * zt_query8_round(q + i * step, a->head, t->q8 + i * a->head);
+    t->k8 = zt_keys8_at(a->keys8 + (size_t)task_head * a->keys8_bytes, a->keys, a->head);
 }
 
 static bool attend(const void *user, int64_t task, float *scratch)
 {
     const struct attention *a = user;
-    int64_t first = task % a->tiles * QUERIES, heads = a->q->ne[2];
-    int64_t head = task / a->tiles % heads, batch = task / a->tiles / heads;
-    int64_t kv_head = head / (heads / a->k->ne[2]);
+    int64_t heads = a->q->ne[2], kv_heads = a->k->ne[2], each = heads / kv_heads;
+    int64_t first = task % a->tiles * QUERIES, r = task / a->tiles, plane = a->first + r / each;
+    int64_t kv_head = plane % kv_heads, batch = plane / kv_heads, head = kv_head * each + r % each;
     struct tile t = lay_out(a, zt_fast_least(a->queries - first, QUERIES), scratch);
     const float *q =
         (const float *)(const void *)(head_of(a->q, head, batch) + (size_t)first * a->q->nb[1]);
 
+    if (a->keys8 != NULL)
+        begin8(a, &t, q, r / each);
     for (int64_t at = 0; at < a->keys; at += KEYS)
         if (!add_keys(a, &t, q, head_of(a->k, kv_head, batch), head_of(a->v, kv_head, batch), at))
             return false;
@@ -211,8 +253,48 @@ static bool attend(const void *user, int64_t task, float *scratch)
     return true;
 }
 
+/* The keys of a head in 8 bits; scratch is a row, the mean and another row. */
+static bool round_keys(const void *user, int64_t task, float *scratch)
+{
+    const struct attention *a = user;
+    int64_t plane = a->first + task, step;
+    const char *from = head_of(a->k, plane % a->k->ne[2], plane / a->k->ne[2]);
+    struct zt_keys8 k = zt_keys8_at(a->keys8 + (size_t)task * a->keys8_bytes, a->keys, a->head);
+    float *mean = scratch + a->head, *spare = mean + a->head, share = 1 / (float)a->keys;
+
+    memset(mean, 0, (size_t)a->head * sizeof(float));
+    for (int64_t i = 0; i < a->keys; i++) {
+        const float *row = rows(a->k, from, i, 1, scratch, &step);
+        for (int64_t j = 0; j < a->head; j++)
+            mean[j] += row[j] * share;
+    }
+    for (int64_t i = 0; i < a->keys; i++)
+        zt_keys8_round(&k, i, rows(a->k, from, i, 1, scratch, &step), mean, a->head, spare);
+    return true;
+}
+
+/* In 8 bits: as many heads of keys at a time as their share of memory holds. */
+static bool attend8(struct zt_fast *fast, struct attention *a, int64_t planes)
+{
+    int64_t most = zt_fast_least(planes, BYTES8 / (int64_t)a->keys8_bytes), each;
+
+    most = most > 0 ? most : 1;
+    each = a->tiles * (a->q->ne[2] / a->k->ne[2]);
+    a->keys8 = (char *)zt_fast_shared(fast, (size_t)most * a->keys8_bytes / sizeof(float));
+    if (a->keys8 == NULL)
+        return false;
+    for (; a->first < planes; a->first += a->n) {
+        a->n = zt_fast_least(most, planes - a->first);
+        if (!zt_fast_for(fast, a->n, (size_t)(3 * a->head), round_keys, a) ||
+            !zt_fast_for(fast, a->n * each, scratch_floats(a), attend, a))
+            return false;
+    }
+    return true;
+}
+
 bool zt_fast_attention(struct zt_fast *fast, struct ggml_tensor *op)
 {
+    int64_t planes = op->src[1]->ne[2] * op->src[1]->ne[3];
     struct attention a = {
         .q = op->src[0],
         .k = op->src[1],
@@ -226,5 +308,8 @@ bool zt_fast_attention(struct zt_fast *fast, struct ggml_tensor *op)
     };
 
     memcpy(&a.scale, op->op_params, sizeof(a.scale));
+    a.keys8_bytes = zt_keys8_bytes(a.keys, a.head);
+    if (zt_attention8_allowed(op) && zt_scores8_exact())
+        return attend8(fast, &a, planes);
     return zt_fast_for(fast, a.tiles * a.q->ne[2] * a.q->ne[3], scratch_floats(&a), attend, &a);
 }
