@@ -68,6 +68,9 @@ static const struct row rows[] = {
     { CONV_3D, GGML_TYPE_F32,  192, 192, 104, 60, 4 },
     { CONV_3D, GGML_TYPE_F16,  96, 96, 208, 120, 4 },
     { CONV_3D, GGML_TYPE_F16,  96, 3, 208, 120, 4 },
+    { CONV_3D, GGML_TYPE_F16,  256, 256, 104, 60, 2 },
+    { CONV_3D, GGML_TYPE_F16,  512, 512, 52, 60, 1 },
+    { CONV_3D, GGML_TYPE_F16,  1024, 1024, 52, 30, 1 },
     /* head of a, b heads, c queries, d keys */
     { ATTENTION, GGML_TYPE_F16, 128, 8, 2048, 2048, 0 },
     { ATTENTION, GGML_TYPE_F32, 128, 8, 2048, 2048, 0 },

@@ -10,6 +10,7 @@
  * A "slab" is the part of the sum done in one go: taps of all channels, or channels of all taps.
  */
 #include "tensor/cpu/inside.h"
+#include "tensor/cpu/winograd.h"
 
 #include <string.h>
 
@@ -198,9 +199,53 @@ static bool multiply(const void *user, int64_t task, float *scratch)
     });
 }
 
+/* Kernels of 3 x 3 that go from pixel to pixel, with channels enough. */
+static bool is_for_winograd(const struct conv *c)
+{
+    bool is =
+        c->last && zt_winograd_takes(c->in) && zt_winograd_takes(c->out) && c->dilation[2] == 1;
+
+    for (int i = 0; i < 2; i++)
+        is &= c->taps[i] == 3 && c->stride[i] == 1 && c->dilation[i] == 1;
+    return is;
+}
+
+static struct zt_winograd winograd_of(const struct conv *c, int64_t batch)
+{
+    struct zt_winograd w = {
+        .type = c->type,
+        .kernel = c->kernel,
+        .kernel_step = c->kernel_step,
+        .in = c->in,
+        .out = c->out,
+        .times = c->taps[2],
+        .x = c->x + batch * c->batch_step,
+        .y = c->y + batch * c->y_batch,
+        .stride_t = c->stride[2],
+    };
+
+    for (int i = 0; i < 3; i++) {
+        w.size[i] = c->size[i];
+        w.step[i] = c->step[i];
+        w.pad[i] = c->pad[i];
+        w.to[i] = c->to[i];
+    }
+    return w;
+}
+
 bool zt_fast_conv(struct zt_fast *fast, struct ggml_tensor *op)
 {
     struct conv c = describe(op);
+    struct zt_winograd winograd = winograd_of(&c, 0);
+
+    if (is_for_winograd(&c) && zt_winograd_worth(&winograd)) {
+        for (int64_t i = 0; i < c.batch; i++) {
+            winograd = winograd_of(&c, i);
+            if (!zt_winograd(fast, &winograd))
+                return false;
+        }
+        return true;
+    }
     /* A slab counts taps of all channels, or channels of all taps. */
     int64_t parts = c.last ? c.n_taps : c.in, each = c.last ? c.in : c.n_taps;
     int64_t most = zt_fast_least(parts, SLAB_FLOATS / each > 0 ? SLAB_FLOATS / each : 1);
