@@ -481,6 +481,29 @@ static void attends_in_8_bits_where_it_may(void)
     }
 }
 
+/* Whatever the file's type, the second try after NaN is in f32. */
+static void leaves_bf16_on_an_exact_device(void)
+{
+    static float v[3][LARGE_VALUES];
+    struct file_tensors list = model_as(GGML_TYPE_BF16, "");
+
+    write_gguf(in_folder("model.gguf"), "wan", &list);
+    for (int i = 0; i < 3; i++) { /* f32; bf16, exact; bf16 */
+        struct zt_device *d = open_as(i == 0 ? "fast" : "bf16");
+        zt_device_set_exact(d, i == 1);
+        CHECK_INT("asks for BF16", zt_device_bf16(d), i == 2);
+        struct model m = model_open(in_folder("model.gguf"), d);
+        CHECK_INT("keys", m.dit->kv_type, i == 2 ? GGML_TYPE_BF16 : GGML_TYPE_F32);
+        pass_as(&m, ZT_DIT_SCORES_FULL, v[i]);
+        model_close(&m);
+        zt_device_close(d);
+    }
+    CHECK("exact", memcmp(v[0], v[1], sizeof(v[0])) == 0);
+    CHECK_BELOW("rounded", 1e-4, relative(v[2], v[0], LARGE_VALUES));
+    CHECK_BELOW("but not by much", relative(v[2], v[0], LARGE_VALUES), 5e-3);
+    file_tensors_clear(&list);
+}
+
 static void has_no_8_bits_on_ggml_s_cpu(void)
 {
     zt_auto(weights) struct zt_weights *weights = NULL;
@@ -735,6 +758,7 @@ int main(void)
     RUN(takes_a_byte_a_weight);
     RUN(leaves_8_bits_on_an_exact_device);
     RUN(attends_in_8_bits_where_it_may);
+    RUN(leaves_bf16_on_an_exact_device);
     RUN(has_no_8_bits_on_ggml_s_cpu);
     RUN(a_chunked_ffn_is_the_same);
     RUN(stops_when_asked);
