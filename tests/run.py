@@ -30,29 +30,30 @@ def ctest(preset, *args):
     return ["ctest", "--test-dir", f"build/{preset}", "-V", "-j", str(os.cpu_count()), *args]
 
 
-# name, lane, in the quick run?, what it shows, the commands. Stages of lane 0 run first and alone;
-# lanes 1 and 2 run beside each other, as the crash tests mostly wait.
+# name, lane, in the quick run?, what it shows, the commands. Stages of lane 0 run first and alone; the
+# other lanes beside each other: the crash tests mostly wait, those of the API about half their time.
 STAGES = [
     ("rules", 0, True, "layers, owners, headers, banned calls, docs", [[PY, "tests/rules/check.py"]]),
     ("unit", 0, True, "unit tests and fuzz corpora, gcc with ASan and UBSan",
      [["tools/build", "asan"], ctest("asan")]),
-    ("api", 1, True, "the HTTP contract from outside", [[PY, "tests/api/run.py", "--program", ASAN]]),
+    ("api", 3, True, "the HTTP contract from outside", [[PY, "tests/api/run.py", "--program", ASAN]]),
     ("crash", 1, False, f"{KILLS} kills, crash points, stopped workers, bad receivers",
      [[PY, "tests/crash/run.py", "--program", ASAN, "--kills", KILLS]]),
     ("threads", 2, False, "the concurrent parts, clang with TSan",
      [["tools/build", "tsan"],
       ctest("tsan", "-R", "unit.(json|store|view|batch|blob|http|client|deliver|rate|warp|ahead)$"),
       [PY, "tests/crash/run.py", "--program", TSAN, "--smoke"]]),
-    ("arm", 2, True, "the NEON path against the scalar one, on an emulated AArch64", [["tests/arm"]]),
+    ("simd", 2, True, "the NEON path on an emulated AArch64, the AVX-512 path lowered to this machine",
+     [["tests/arm"], ["tests/avx512"]]),
     ("fuzz", 2, False, f"every fuzz target for {FUZZ_SECONDS} s, clang with ASan and UBSan",
      [["tools/build", "fuzz"], ["tests/fuzz/run", FUZZ_SECONDS]]),
     ("lint", 2, False, "clang-format, clang-tidy, cppcheck", [["tools/lint"]]),
     ("package", 2, False, "tarball, packages, manual pages, completions, unit, Dockerfile",
      [[PY, "tests/package/run.py"]]),
-    ("cli", 2, True, "the command line from outside", [[PY, "tests/cli/run.py", "--program", ASAN]]),
-    ("page", 2, False, "the page in a real browser",
+    ("cli", 3, True, "the command line from outside", [[PY, "tests/cli/run.py", "--program", ASAN]]),
+    ("page", 3, False, "the page in a real browser",
      [["tests/node/install"], ["node", "tests/page/run.mjs", "--program", ASAN]]),
-    ("faults", 2, False, "many tasks, stalling clients, a held database, calls that fail",
+    ("faults", 3, False, "many tasks, stalling clients, a held database, calls that fail",
      [[PY, "tests/faults/run.py", "--program", ASAN]]),
     ("first-run", 1, False, "the README's first command in an empty clone", [["tests/first-run"]]),
 ]
@@ -117,7 +118,7 @@ def main(args):
     totals = [0, 0]
     run_lane([s for s in stages if s[1] == 0], totals)
     lanes = [threading.Thread(target=run_lane, args=([s for s in stages if s[1] == lane], totals))
-             for lane in (1, 2)]
+             for lane in (1, 2, 3)]
     for lane in lanes:
         lane.start()
     for lane in lanes:

@@ -18,7 +18,8 @@
  * Builds a hot loop twice, for any x86-64 and for AVX2, and picks one when the program starts.
  * Elsewhere, and under a sanitizer (whose start-up code and resolvers do not mix), once. AVX2
  * without FMA: products and sums round the same in both, so that the choice never shows in the
- * pixels. For static functions only: clang 14 loses the name of others.
+ * pixels; AVX-512 always has FMA, so there is no third. For static functions only: clang 14 loses
+ * the name of others.
  */
 #if defined(__x86_64__) && defined(__linux__) && !defined(ZT_SANITIZED)
 #define ZT_MEDIA_CLONES __attribute__((target_clones("avx2", "default")))

@@ -53,7 +53,7 @@ enum zt_code zt_schedule_check(const struct zt_schedule *schedule, struct zt_err
     return ZT_OK;
 }
 
-static double level(const struct zt_schedule *schedule, int i)
+double zt_schedule_sigma(const struct zt_schedule *schedule, int i)
 {
     double at = (double)i / schedule->steps, g = 0;
 
@@ -67,17 +67,15 @@ static double level(const struct zt_schedule *schedule, int i)
     default:
         g = schedule->levels[i];
     }
-    return schedule->shift * g / (1 + (schedule->shift - 1) * g);
+    double sigma = schedule->shift * g / (1 + (schedule->shift - 1) * g);
+    return sigma > 1 - BELOW_ONE && schedule->update == ZT_UPDATE_UNIPC ? 1 - BELOW_ONE : sigma;
 }
 
 static void lay_out(struct zt_sampler *s, const struct zt_schedule *schedule)
 {
     for (int i = 0; i < s->steps; i++) {
-        double sigma = level(schedule, i);
-        if (sigma > 1 - BELOW_ONE && s->update == ZT_UPDATE_UNIPC)
-            sigma = 1 - BELOW_ONE;
-        double t = TRAINED_STEPS * sigma;
-        s->sigma[i] = sigma;
+        double t = TRAINED_STEPS * zt_schedule_sigma(schedule, i);
+        s->sigma[i] = zt_schedule_sigma(schedule, i);
         s->timestep[i] = schedule->grid == ZT_GRID_LEVELS ? t : floor(t);
     }
     s->sigma[s->steps] = 0;

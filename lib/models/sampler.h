@@ -49,6 +49,9 @@ struct zt_schedule {
 /* ZT_E_INVALID: a value is out of range; err->field is "steps", "shift" or "levels". */
 enum zt_code zt_schedule_check(const struct zt_schedule *schedule, struct zt_err *err);
 
+/* As zt_sampler_sigma, of a checked schedule; i below its steps. */
+double zt_schedule_sigma(const struct zt_schedule *schedule, int i);
+
 struct zt_sampler;
 
 /* n: elements of a sample. Checks the schedule. ZT_E_NOMEM: three samples do not fit (UniPC). */

@@ -1,6 +1,6 @@
 /*
- * warp.c - see warp.h. The scalar path is the definition; warp_avx2.c and warp_neon.c compute the
- * same numbers, many samples at a time.
+ * warp.c - see warp.h. The scalar path is the definition; warp_avx2.c, warp_avx512.c and
+ * warp_neon.c compute the same numbers, many samples at a time.
  */
 #include "motion/warp.h"
 
@@ -11,21 +11,52 @@
 #include "base/mem.h"
 #include "motion/warp_cell.h"
 
+bool zt_simd_has(enum zt_simd simd)
+{
+    switch (simd) {
+    case ZT_SIMD_SCALAR:
+        return true;
+    case ZT_SIMD_NEON:
+#ifdef ZT_WARP_NEON
+        return true;
+#else
+        return false;
+#endif
+    case ZT_SIMD_AVX2:
+#ifdef ZT_WARP_AVX2
+        return __builtin_cpu_supports("avx2");
+#else
+        return false;
+#endif
+    case ZT_SIMD_AVX512:
+#if defined(ZT_SIMDE)
+        return true;
+#elif defined(ZT_WARP_AVX512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+#else
+        return false;
+#endif
+    }
+    return false;
+}
+
 enum zt_simd zt_simd_choose(void)
 {
+    static const char *const words[] = {
+        [ZT_SIMD_SCALAR] = "scalar",
+        [ZT_SIMD_NEON] = "neon",
+        [ZT_SIMD_AVX2] = "avx2",
+        [ZT_SIMD_AVX512] = "avx512",
+    };
     const char *asked = getenv("ZOETROPE_SIMD");
+    int best = ZT_SIMD_AVX512;
 
-    if (asked != NULL && strcmp(asked, "scalar") == 0)
-        return ZT_SIMD_SCALAR;
-#ifdef ZT_WARP_AVX2
-    if (__builtin_cpu_supports("avx2"))
-        return ZT_SIMD_AVX2;
-#endif
-#ifdef ZT_WARP_NEON
-    return ZT_SIMD_NEON;
-#else
-    return ZT_SIMD_SCALAR;
-#endif
+    for (int i = 0; asked != NULL && i < (int)ZT_COUNT(words); i++)
+        if (strcmp(asked, words[i]) == 0)
+            best = i;
+    while (!zt_simd_has((enum zt_simd)best))
+        best--;
+    return (enum zt_simd)best;
 }
 
 enum zt_code zt_warp_mesh_init(struct zt_warp_mesh *mesh, int width, int height, struct zt_err *err)
@@ -138,6 +169,15 @@ void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh,
     struct zt_warp_columns columns;
     bool straight = zt_warp_columns_from(&corners, &columns);
 
+#ifdef ZT_WARP_AVX512
+    if (simd == ZT_SIMD_AVX512) {
+        if (straight)
+            zt_warp_straight_avx512(plane, &corners, &columns, dst, stride);
+        else
+            zt_warp_cell_avx512(plane, &corners, dst, stride);
+        return;
+    }
+#endif
 #ifdef ZT_WARP_AVX2
     if (simd == ZT_SIMD_AVX2) {
         if (straight)

@@ -16,9 +16,16 @@
 #define ZT_CELL      16
 #define ZT_CELL_BITS 4
 
-enum zt_simd { ZT_SIMD_SCALAR, ZT_SIMD_AVX2, ZT_SIMD_NEON };
+/* From least to best. */
+enum zt_simd { ZT_SIMD_SCALAR, ZT_SIMD_NEON, ZT_SIMD_AVX2, ZT_SIMD_AVX512 };
 
-/* The best path of this machine; ZOETROPE_SIMD=scalar in the environment asks for less. */
+/* Whether this machine has the path. */
+bool zt_simd_has(enum zt_simd simd);
+
+/*
+ * The best path of this machine. ZOETROPE_SIMD in the environment names the best that may be taken:
+ * scalar, neon, avx2 or avx512; other words say nothing.
+ */
 enum zt_simd zt_simd_choose(void);
 
 /* Positions of the corners, in 1/65536 of a source sample; (0, 0) is the first sample's middle. */

@@ -264,28 +264,11 @@ AVX2 void draw_level_row(const struct zt_plane *plane, const struct rows *rows,
     store_down(row, w, dst);
 }
 
-/* Whether 32 bits hold what find_rows and find_places work with. */
-static bool is_moderate(const struct zt_plane *plane, const struct zt_warp_corners *c)
-{
-    const int64_t most = (int64_t)1 << 25;
-    const int64_t d[6] = { c->left_dx,
-                           c->left_dy,
-                           c->right_dx,
-                           c->right_dy,
-                           (c->right_x - c->left_x) / ZT_CELL,
-                           (c->right_y - c->left_y) / ZT_CELL };
-    bool is = plane->stride * ((size_t)plane->height + 2 * ZT_PLANE_PAD) < INT32_MAX;
-
-    for (int i = 0; i < 6; i++)
-        is &= d[i] > -most && d[i] < most;
-    return is;
-}
-
 __attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *plane,
                                                        const struct zt_warp_corners *corners,
                                                        uint8_t *dst, size_t stride)
 {
-    bool moderate = is_moderate(plane, corners);
+    bool moderate = zt_warp_is_moderate(plane, corners);
     struct places places;
     struct rows rows;
 

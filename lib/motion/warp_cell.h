@@ -7,7 +7,8 @@
 #include "motion/warp.h"
 
 #if defined(__x86_64__)
-#define ZT_WARP_AVX2 1
+#define ZT_WARP_AVX2   1
+#define ZT_WARP_AVX512 1
 #elif defined(__aarch64__)
 #define ZT_WARP_NEON 1 /* part of every such machine */
 #endif
@@ -69,6 +70,24 @@ static inline struct zt_warp_step zt_warp_row(const struct zt_warp_corners *c, i
         s.dy = 0;
     }
     return s;
+}
+
+/* Whether 32 bits hold what the vector paths of any cell work with. */
+static inline bool zt_warp_is_moderate(const struct zt_plane *plane,
+                                       const struct zt_warp_corners *c)
+{
+    const int64_t most = (int64_t)1 << 25;
+    const int64_t d[6] = { c->left_dx,
+                           c->left_dy,
+                           c->right_dx,
+                           c->right_dy,
+                           (c->right_x - c->left_x) / ZT_CELL,
+                           (c->right_y - c->left_y) / ZT_CELL };
+    bool is = plane->stride * ((size_t)plane->height + 2 * ZT_PLANE_PAD) < INT32_MAX;
+
+    for (int i = 0; i < 6; i++)
+        is &= d[i] > -most && d[i] < most;
+    return is;
 }
 
 /* ---- straight cells ------------------------------------------------------------------------ */
@@ -150,6 +169,12 @@ void zt_warp_cell_avx2(const struct zt_plane *plane, const struct zt_warp_corner
                        uint8_t *dst, size_t stride);
 void zt_warp_straight_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
                            const struct zt_warp_columns *columns, uint8_t *dst, size_t stride);
+#endif
+#ifdef ZT_WARP_AVX512
+void zt_warp_cell_avx512(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                         uint8_t *dst, size_t stride);
+void zt_warp_straight_avx512(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                             const struct zt_warp_columns *columns, uint8_t *dst, size_t stride);
 #endif
 #ifdef ZT_WARP_NEON
 void zt_warp_cell_neon(const struct zt_plane *plane, const struct zt_warp_corners *corners,

@@ -694,6 +694,33 @@ static void names_the_model_that_it_is_not(void)
     free(zeros);
 }
 
+static size_t working_bytes(struct zt_device *own)
+{
+    ggml_backend_sched_t sched = zt_device_sched(own);
+
+    return ggml_backend_sched_get_buffer_size(sched, ggml_backend_sched_get_backend(sched, 0));
+}
+
+/* All parts of a pass that is cut fit into that. */
+static void a_cut_pass_takes_no_more(const struct model *m, struct zt_dit_size wide, float *x,
+                                     struct zt_device *own, size_t had)
+{
+    zt_auto(dit_cache) struct zt_dit_cache *cache = NULL;
+
+    CHECK("trimmed", ok(zt_device_trim(own, &err)));
+    CHECK("cache", ok(zt_dit_cache_new(m->dit, wide, 1, &cache, &err)));
+    struct zt_dit_reuse reuse = { .cache = cache };
+    for (int i = 0; i < 2; i++) {
+        CHECK("cached",
+              ok(zt_dit_forward_cached(m->dit, m->prompt, &reuse, x, cases[0].t, x, &err)));
+        CHECK_INT("reused", reuse.reused, i);
+        reuse.threshold = 1e9;
+    }
+    CHECK_BELOW("bytes", (double)working_bytes(own), 1.02 * (double)had);
+    CHECK_INT("a cache", zt_dit_cache_bytes(zt_dit_config(m->dit), wide, 1),
+              4 * sizeof(float) * 256 * 2 * 20 * 20);
+}
+
 /* The estimate needs no weights, and is what a pass then takes. */
 static void uses_what_was_measured(enum zt_dit_w8a8 mode, struct zt_device *own)
 {
@@ -708,12 +735,11 @@ static void uses_what_was_measured(enum zt_dit_w8a8 mode, struct zt_device *own)
     CHECK("measured", ok(zt_dit_working_bytes(zt_dit_config(m.dit), GGML_TYPE_F32, mode, own, wide,
                                               &bytes, &err)));
     CHECK("forward", ok(zt_dit_forward(m.dit, m.prompt, wide, x, cases[0].t, x, &err)));
-    ggml_backend_sched_t sched = zt_device_sched(own);
-    size_t had =
-        ggml_backend_sched_get_buffer_size(sched, ggml_backend_sched_get_backend(sched, 0));
+    size_t had = working_bytes(own);
     CHECK_NEAR("as it is", (double)bytes / (double)had, 1, 0.02);
     CHECK_INT("a prompt", zt_dit_prompt_bytes(m.prompt),
               zt_dit_kept_bytes(zt_dit_config(m.dit), GGML_TYPE_F32, own));
+    a_cut_pass_takes_no_more(&m, wide, x, own, had);
     free(x);
     model_close(&m);
 }

@@ -57,6 +57,33 @@ static void describes_a_distilled_model(void)
     CHECK_INT("pixels", card.max_pixels, 500000);
 }
 
+/* The levels of four steps shifted by 5 are 0.9998, 0.9374, 0.8331, 0.6244; by 3 at 480p lower. */
+static void knows_whether_anything_is_guided(void)
+{
+    static const struct {
+        const char *json;
+        bool at_480p, at_720p;
+    } cards[] = {
+        { "{\"steps\":4}", true, true },
+        { "{\"steps\":4,\"guidance\":1}", false, false },
+        { "{\"steps\":4,\"guidance_interval\":[0.1,0.49]}", false, false },
+        { "{\"steps\":4,\"guidance_interval\":[0.1,0.6]}", true, false },
+        { "{\"steps\":4,\"guidance_interval\":[0.9999,1]}", false, false },
+        { "{\"levels\":[0.5],\"guidance_interval\":[0.4,0.5]}", true, true },
+        { "{\"levels\":[0.5],\"guidance_interval\":[0.5,0.6]}", false, false },
+    };
+
+    for (size_t i = 0; i < ZT_COUNT(cards); i++) {
+        struct zt_card card;
+        struct zt_err err = { 0 };
+        zt_card_init(&card);
+        CHECK_INT(cards[i].json,
+                  zt_card_parse(cards[i].json, strlen(cards[i].json), "card", &card, &err), ZT_OK);
+        CHECK_INT(cards[i].json, zt_card_guides(&card, ZT_480P), cards[i].at_480p);
+        CHECK_INT(cards[i].json, zt_card_guides(&card, ZT_720P), cards[i].at_720p);
+    }
+}
+
 static const struct {
     const char *label, *json, *part; /* of the message */
 } refused[] = {
@@ -108,6 +135,7 @@ int main(void)
 {
     RUN(starts_from_the_model_s_own_values);
     RUN(describes_a_distilled_model);
+    RUN(knows_whether_anything_is_guided);
     RUN(refuses_what_it_does_not_know);
     return check_done();
 }

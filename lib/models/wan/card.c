@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "models/wan/denoise.h"
 
 #include <string.h>
 
@@ -288,6 +289,22 @@ enum zt_code zt_card_parse(const char *text, size_t n, const char *file, struct 
         return zt_fail_field(err, ZT_E_INVALID, "model", "%s: must be a JSON object", file);
     ZT_TRY(read_keys(&r, root, err));
     return check(&r, root, err);
+}
+
+struct zt_schedule zt_card_schedule(const struct zt_card *card, enum zt_resolution resolution)
+{
+    struct zt_schedule schedule = card->schedule;
+
+    if (resolution == ZT_480P)
+        schedule.shift = card->shift_480p;
+    return schedule;
+}
+
+bool zt_card_guides(const struct zt_card *card, enum zt_resolution resolution)
+{
+    const struct zt_schedule schedule = zt_card_schedule(card, resolution);
+
+    return card->guidance > 1 && zt_wan_guided(&schedule, card->guidance_interval);
 }
 
 enum zt_code zt_card_set_steps(struct zt_card *card, int steps, struct zt_err *err)

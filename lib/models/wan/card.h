@@ -50,6 +50,12 @@ void zt_card_init(struct zt_card *card);
  */
 enum zt_code zt_card_read(const char *folder, struct zt_card *card, struct zt_err *err);
 
+/* The schedule at a resolution: 480p has a shift of its own. */
+struct zt_schedule zt_card_schedule(const struct zt_card *card, enum zt_resolution resolution);
+
+/* Whether a step of it is guided: else the negative prompt is not needed. */
+bool zt_card_guides(const struct zt_card *card, enum zt_resolution resolution);
+
 /* Another number of steps: of a grid; a list of levels has its own. ZT_E_INVALID, field "steps". */
 enum zt_code zt_card_set_steps(struct zt_card *card, int steps, struct zt_err *err);
 

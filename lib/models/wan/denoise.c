@@ -33,12 +33,15 @@ static void hold(const struct loop *l, float *x)
         }
 }
 
+static bool is_within(const double interval[2], double sigma)
+{
+    return sigma > interval[0] && sigma <= interval[1];
+}
+
 static bool is_guided(const struct loop *l, int step)
 {
-    double sigma = zt_sampler_sigma(l->sampler, step);
-
-    return l->d->uncond != NULL && sigma > l->d->guidance_interval[0] &&
-           sigma <= l->d->guidance_interval[1];
+    return l->d->uncond != NULL &&
+           is_within(l->d->guidance_interval, zt_sampler_sigma(l->sampler, step));
 }
 
 static enum zt_code velocity(const struct loop *l, int step, const float *x, struct zt_err *err)
@@ -111,4 +114,13 @@ enum zt_code zt_wan_denoise(const struct zt_wan_denoise *d, float *x, struct zt_
     l.t = values + 2 * l.n;
     l.noise = noise ? l.t + d->size.t : NULL;
     return run(&l, x, err);
+}
+
+bool zt_wan_guided(const struct zt_schedule *schedule, const double interval[2])
+{
+    bool guided = false;
+
+    for (int i = 0; i < schedule->steps; i++)
+        guided |= is_within(interval, zt_schedule_sigma(schedule, i));
+    return guided;
 }

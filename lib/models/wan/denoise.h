@@ -45,4 +45,7 @@ struct zt_wan_denoise {
  */
 enum zt_code zt_wan_denoise(const struct zt_wan_denoise *d, float *x, struct zt_err *err);
 
+/* Whether a level of the schedule lies in such an interval. */
+bool zt_wan_guided(const struct zt_schedule *schedule, const double interval[2]);
+
 #endif

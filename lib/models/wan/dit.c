@@ -182,6 +182,7 @@ struct host {
     int32_t *place;       /* [3][tokens] */
     int32_t frame_time[FRAMES_MAX];
     int distinct;
+    float *in, *kept; /* the residual stream, where a span is not the whole: a cache's memory */
 };
 
 static void host_free(struct host *host)
@@ -301,7 +302,7 @@ static void place_tokens(struct zt_dit_size size, int32_t *place)
     }
 }
 
-static enum zt_code check_size(const struct zt_dit_config *c, struct zt_dit_size s,
+enum zt_code zt_dit_check_size(const struct zt_dit_config *c, struct zt_dit_size s,
                                struct zt_err *err)
 {
     if (s.t < 1 || s.h < 2 || s.w < 2 || s.h % 2 != 0 || s.w % 2 != 0 || s.t > GRID_MAX ||
@@ -328,20 +329,29 @@ static enum zt_code check_times(const float *t, int frames, struct zt_err *err)
     return ZT_OK;
 }
 
+static struct zt_dit_span whole(const struct zt_dit *dit)
+{
+    return (struct zt_dit_span){ .to = dit->config.layers, .embeds = true, .ends = true };
+}
+
 /* The graph with its inputs; of `h` only `distinct` is read before the graph runs. */
 static enum zt_code build(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
-                          struct zt_dit_size size, struct host *h, struct zt_graph **ret,
-                          struct zt_err *err)
+                          struct zt_dit_size size, struct zt_dit_span span, struct host *h,
+                          struct zt_graph **ret, struct zt_err *err)
 {
     static const float ones[] = { 0, 1, 0, 0, 1, 0 };
     zt_auto(graph) struct zt_graph *g = NULL;
     struct tokens n = count_tokens(size);
     int64_t values = PATCH * (int64_t)dit->config.channels;
-    struct zt_dit_inputs in;
+    struct zt_dit_inputs in = { .span = span };
 
     ZT_TRY(zt_graph_new(dit->device, zt_dit_build_nodes(dit, size), &g, err));
-    in.patches = zt_graph_input(g, "patches", GGML_TYPE_F32,
-                                (int64_t[]){ values, n.frame, size.t, 1 }, h->patches);
+    if (span.embeds)
+        in.patches = zt_graph_input(g, "patches", GGML_TYPE_F32,
+                                    (int64_t[]){ values, n.frame, size.t, 1 }, h->patches);
+    else
+        in.hidden = zt_graph_input(g, "hidden", GGML_TYPE_F32,
+                                   (int64_t[]){ dit->config.dim, n.frame, size.t, 1 }, h->in);
     in.sinusoids = zt_graph_input(g, "time", GGML_TYPE_F32,
                                   (int64_t[]){ ZT_DIT_FREQ_DIM, h->distinct, 1, 1 }, h->sinusoids);
     in.frame_time = zt_graph_input(g, "frame_time", GGML_TYPE_I32, (int64_t[]){ size.t, 1, 1, 1 },
@@ -351,9 +361,36 @@ static enum zt_code build(const struct zt_dit *dit, const struct zt_dit_prompt *
     for (int i = 0; i < 3; i++)
         in.place[i] = zt_graph_input(g, "place", GGML_TYPE_I32, (int64_t[]){ n.all, 1, 1, 1 },
                                      h->place + i * n.all);
-    zt_graph_output(g, zt_dit_build(dit, prompt, zt_graph_ctx(g), &in, size), h->out);
+    const struct zt_dit_outputs out = zt_dit_build(dit, prompt, zt_graph_ctx(g), &in);
+    if (out.hidden != NULL)
+        zt_graph_output(g, out.hidden, h->kept);
+    if (out.v != NULL)
+        zt_graph_output(g, out.v, h->out);
     *ret = zt_take_graph(&g);
     return ZT_OK;
+}
+
+/* What a pass takes, but for the residual stream. */
+static enum zt_code begin(const struct zt_dit *dit, struct zt_dit_size size, const float *x,
+                          const float *t, struct host **ret, struct zt_err *err)
+{
+    ZT_TRY(zt_dit_check_size(&dit->config, size, err));
+    ZT_TRY(check_times(t, size.t, err));
+    ZT_TRY(host_new(dit, size, ret, err));
+    patchify(x, (size_t)dit->config.channels, size, (*ret)->patches);
+    embed_times(t, size.t, *ret);
+    place_tokens(size, (*ret)->place);
+    return ZT_OK;
+}
+
+static enum zt_code run(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                        struct zt_dit_size size, struct zt_dit_span span, struct host *h,
+                        struct zt_err *err)
+{
+    zt_auto(graph) struct zt_graph *g = NULL;
+
+    ZT_TRY(build(dit, prompt, size, span, h, &g, err));
+    return zt_graph_run(g, err);
 }
 
 enum zt_code zt_dit_forward(struct zt_dit *dit, const struct zt_dit_prompt *prompt,
@@ -361,17 +398,86 @@ enum zt_code zt_dit_forward(struct zt_dit *dit, const struct zt_dit_prompt *prom
                             struct zt_err *err)
 {
     zt_auto(host) struct host *h = NULL;
-    zt_auto(graph) struct zt_graph *g = NULL;
 
-    ZT_TRY(check_size(&dit->config, size, err));
-    ZT_TRY(check_times(t, size.t, err));
-    ZT_TRY(host_new(dit, size, &h, err));
-    patchify(x, (size_t)dit->config.channels, size, h->patches);
-    embed_times(t, size.t, h);
-    place_tokens(size, h->place);
-    ZT_TRY(build(dit, prompt, size, h, &g, err));
-    ZT_TRY(zt_graph_run(g, err));
+    ZT_TRY(begin(dit, size, x, t, &h, err));
+    ZT_TRY(run(dit, prompt, size, whole(dit), h, err));
     unpatchify(h->out, (size_t)dit->config.channels, size, v);
+    return ZT_OK;
+}
+
+/* ---- with a cache -------------------------------------------------------------------------- */
+
+/* c->hidden: after the first block; c->now: what it added. */
+static enum zt_code run_first(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                              struct zt_dit_cache *c, struct host *h, struct zt_err *err)
+{
+    const struct zt_dit_span embedding = { .embeds = true, .shows = true };
+    const struct zt_dit_span first = { .to = 1, .shows = true };
+
+    h->kept = h->in = c->now;
+    ZT_TRY(run(dit, prompt, c->size, embedding, h, err));
+    h->kept = c->hidden;
+    ZT_TRY(run(dit, prompt, c->size, first, h, err));
+    for (size_t i = 0; i < c->values; i++)
+        c->now[i] = c->hidden[i] - c->now[i];
+    return ZT_OK;
+}
+
+static enum zt_code run_others(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                               struct zt_dit_cache *c, int place, struct host *h,
+                               struct zt_err *err)
+{
+    const struct zt_dit_span others = {
+        .from = 1, .to = dit->config.layers, .shows = true, .ends = true
+    };
+    float *rest = c->rest[place];
+
+    c->filled[place] = false; /* until all of it is there */
+    h->in = c->hidden;
+    h->kept = rest;
+    ZT_TRY(run(dit, prompt, c->size, others, h, err));
+    for (size_t i = 0; i < c->values; i++)
+        rest[i] -= c->hidden[i];
+    if (place == 0) {
+        float *spare = c->first;
+        c->first = c->now;
+        c->now = spare;
+    }
+    c->filled[place] = true;
+    return ZT_OK;
+}
+
+static enum zt_code run_short(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                              struct zt_dit_cache *c, int place, struct host *h, struct zt_err *err)
+{
+    const struct zt_dit_span end = { .ends = true };
+
+    for (size_t i = 0; i < c->values; i++)
+        c->hidden[i] += c->rest[place][i];
+    h->in = c->hidden;
+    return run(dit, prompt, c->size, end, h, err);
+}
+
+enum zt_code zt_dit_forward_cached(struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                                   struct zt_dit_reuse *reuse, const float *x, const float *t,
+                                   float *v, struct zt_err *err)
+{
+    zt_auto(host) struct host *h = NULL;
+    struct zt_dit_cache *c = reuse->cache;
+    int place = reuse->place;
+    bool asked = reuse->threshold > 0 && reuse->threshold < INFINITY;
+
+    zt_assert(place >= 0 && place < c->prompts && (place == 0 || !asked));
+    reuse->change = INFINITY;
+    ZT_TRY(begin(dit, c->size, x, t, &h, err));
+    ZT_TRY(run_first(dit, prompt, c, h, err));
+    if (asked && c->filled[place])
+        reuse->change = zt_dit_cache_change(c, t);
+    reuse->reused =
+        c->filled[place] && reuse->threshold > 0 && (!asked || reuse->change < reuse->threshold);
+    ZT_TRY(reuse->reused ? run_short(dit, prompt, c, place, h, err)
+                         : run_others(dit, prompt, c, place, h, err));
+    unpatchify(h->out, (size_t)dit->config.channels, c->size, v);
     return ZT_OK;
 }
 
@@ -445,7 +551,7 @@ static enum zt_code measure(struct zt_dit *dit, struct zt_dit_prompt *prompt,
     ZT_TRY(pretend(prompt->ctx, zt_device_memory(dit->device), &prompt->buffer, err));
     ZT_TRY(host_new(dit, size, &h, err));
     h->distinct = size.t < 2 ? 1 : 2;
-    ZT_TRY(build(dit, prompt, size, h, &g, err));
+    ZT_TRY(build(dit, prompt, size, whole(dit), h, &g, err));
     *ret = zt_graph_bytes(g);
     return *ret > 0 ? ZT_OK : zt_fail(err, ZT_E_NOMEM, "no memory to measure a graph");
 }
@@ -477,7 +583,7 @@ enum zt_code zt_dit_working_bytes(const struct zt_dit_config *config, enum ggml_
     ggml_backend_buffer_t none[2] = { NULL, NULL };
     size_t bytes = 0;
 
-    ZT_TRY(check_size(config, size, err));
+    ZT_TRY(zt_dit_check_size(config, size, err));
     enum zt_code rc = zt_dit_describe(config, type, w8a8, device, ctx, &d, err);
     if (rc == ZT_OK) {
         zt_assert(d != NULL);

@@ -12,6 +12,7 @@
 
 struct zt_arena;
 struct zt_dit;
+struct zt_dit_cache;
 struct zt_dit_prompt;
 
 #define ZT_DIT_TEXT_ROWS 512 /* what cross attention sees, whatever the prompt's length */
@@ -91,8 +92,41 @@ enum zt_code zt_dit_forward(struct zt_dit *dit, const struct zt_dit_prompt *prom
                             struct zt_err *err);
 
 /*
- * Bytes of working memory one forward pass of such a model takes, without having it; parameters and
- * prompts are not in it. type is that of most weights. Errors as of zt_dit_forward and zt_dit_open.
+ * What passes leave for those at later steps, as from one step to the next the blocks add nearly
+ * the same. For the steps of one latent, with a place for each of its prompts; in the host's
+ * memory. First-block caching as in ParaAttention (Cheng, 2024), after TeaCache (Liu et al.,
+ * "Timestep Embedding Tells: It's Time to Cache for Video Diffusion Model", 2024).
+ */
+#define ZT_DIT_PROMPTS_MAX 2
+enum zt_code zt_dit_cache_new(const struct zt_dit *dit, struct zt_dit_size size, int prompts,
+                              struct zt_dit_cache **ret, struct zt_err *err);
+void zt_dit_cache_free(struct zt_dit_cache *cache); /* NULL is fine */
+ZT_AUTO(struct zt_dit_cache, dit_cache, zt_dit_cache_free)
+size_t zt_dit_cache_bytes(const struct zt_dit_config *config, struct zt_dit_size size, int prompts);
+
+/*
+ * zt_dit_forward with a cache. The first block runs, then the others do too, or are taken to add
+ * what they added when they last ran for this place: where what the first block adds differs from
+ * what it added then by less than `threshold`, as mean |difference| over mean |what it added then|
+ * in the frames whose timestep is not 0. With a threshold of 0 all blocks run, and v is that of
+ * zt_dit_forward, bit for bit on the CPU. Place 0 alone can be asked so: others get 0, or INFINITY
+ * to reuse whatever there is.
+ */
+struct zt_dit_reuse {
+    struct zt_dit_cache *cache;
+    int place; /* of the prompt */
+    double threshold;
+    double change; /* set: what was compared with a threshold; INFINITY: nothing was */
+    bool reused;   /* set: only the first block ran */
+};
+enum zt_code zt_dit_forward_cached(struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                                   struct zt_dit_reuse *reuse, const float *x, const float *t,
+                                   float *v, struct zt_err *err);
+
+/*
+ * Bytes of working memory one forward pass of such a model takes, without having it; parameters,
+ * prompts and a cache are not in it. type is that of most weights. Errors as of zt_dit_forward and
+ * zt_dit_open.
  */
 enum zt_code zt_dit_working_bytes(const struct zt_dit_config *config, enum ggml_type type,
                                   enum zt_dit_w8a8 w8a8, struct zt_device *device,

@@ -170,26 +170,57 @@ static struct ggml_tensor *add_block(const struct zt_dit *dit, const struct zt_d
     return add_ffn(dit, ctx, b, x, table);
 }
 
-struct ggml_tensor *zt_dit_build(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
-                                 struct ggml_context *ctx, const struct zt_dit_inputs *in,
-                                 struct zt_dit_size size)
+/* The embedded timesteps [dim, distinct]: what e0 and the head's table are made of. */
+static struct ggml_tensor *embed_time(const struct zt_dit *dit, struct ggml_context *ctx,
+                                      const struct zt_dit_inputs *in)
 {
     const struct zt_dit_tensors *w = &dit->tensors;
-    int64_t dim = dit->config.dim;
-    struct ggml_tensor *e = ggml_silu(ctx, linear(ctx, &w->time_in, in->sinusoids));
 
-    e = linear(ctx, &w->time_out, e);
-    struct ggml_tensor *e0 = linear(ctx, &w->time_proj, ggml_silu(ctx, e));
-    e0 = ggml_reshape_3d(ctx, ggml_get_rows(ctx, e0, in->frame_time), dim, 6, size.t);
+    return linear(ctx, &w->time_out, ggml_silu(ctx, linear(ctx, &w->time_in, in->sinusoids)));
+}
+
+/* The span's blocks, adding to x in place. */
+static struct ggml_tensor *add_blocks(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                                      struct ggml_context *ctx, const struct zt_dit_inputs *in,
+                                      struct ggml_tensor *e, struct ggml_tensor *x)
+{
+    struct ggml_tensor *e0 = linear(ctx, &dit->tensors.time_proj, ggml_silu(ctx, e));
+
+    e0 = ggml_reshape_3d(ctx, ggml_get_rows(ctx, e0, in->frame_time), x->ne[0], 6, x->ne[2]);
     e0 = ggml_add(ctx, e0, in->ones6);
-    e = ggml_reshape_3d(ctx, ggml_get_rows(ctx, e, in->frame_time), dim, 1, size.t);
-    e = ggml_add(ctx, ggml_repeat_4d(ctx, e, dim, 2, size.t, 1), w->head_modulation);
-    e = ggml_add(ctx, e, in->ones2);
-
-    struct ggml_tensor *x = linear(ctx, &w->patch, in->patches);
-    for (int i = 0; i < dit->config.layers; i++)
+    for (int i = in->span.from; i < in->span.to; i++)
         x = add_block(dit, prompt, i, ctx, x, e0, in->place);
+    return x;
+}
+
+static struct ggml_tensor *head(const struct zt_dit *dit, struct ggml_context *ctx,
+                                const struct zt_dit_inputs *in, struct ggml_tensor *e,
+                                struct ggml_tensor *x)
+{
+    const struct zt_dit_tensors *w = &dit->tensors;
+    int64_t dim = x->ne[0], frames = x->ne[2];
+
+    e = ggml_reshape_3d(ctx, ggml_get_rows(ctx, e, in->frame_time), dim, 1, frames);
+    e = ggml_add(ctx, ggml_repeat_4d(ctx, e, dim, 2, frames, 1), w->head_modulation);
+    e = ggml_add(ctx, e, in->ones2);
     return linear(ctx, &w->head, modulate(ctx, x, e, 0, 0));
+}
+
+struct zt_dit_outputs zt_dit_build(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                                   struct ggml_context *ctx, const struct zt_dit_inputs *in)
+{
+    struct ggml_tensor *e = embed_time(dit, ctx, in);
+    struct ggml_tensor *x = in->span.embeds ? linear(ctx, &dit->tensors.patch, in->patches)
+                                            : ggml_cont(ctx, in->hidden); /* for work in place */
+    struct zt_dit_outputs out = { 0 };
+
+    if (in->span.from < in->span.to)
+        x = add_blocks(dit, prompt, ctx, in, e, x);
+    if (in->span.shows)
+        out.hidden = ggml_cont(ctx, x); /* x is a view of memory that is used again */
+    if (in->span.ends)
+        out.v = head(dit, ctx, in, e, x);
+    return out;
 }
 
 int zt_dit_build_nodes(const struct zt_dit *dit, struct zt_dit_size size)

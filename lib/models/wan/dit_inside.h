@@ -58,15 +58,29 @@ struct zt_dit {
     struct zt_dit_tensors tensors;
 };
 
+/* ZT_E_INVALID, ZT_E_LIMIT: as of zt_dit_forward. */
+enum zt_code zt_dit_check_size(const struct zt_dit_config *config, struct zt_dit_size size,
+                               struct zt_err *err);
+
 struct zt_dit_prompt {
     struct ggml_context *ctx;
     ggml_backend_buffer_t buffer;
     struct ggml_tensor *k[ZT_DIT_LAYERS_MAX], *v[ZT_DIT_LAYERS_MAX]; /* [head dim, 512, heads] */
 };
 
-/* The inputs of a forward pass, as tensors of its graph. */
+/* The part of a pass that a graph is: blocks from ... to - 1, and what stands around them. */
+struct zt_dit_span {
+    int from, to;
+    bool embeds; /* begins with patches; else with the residual stream */
+    bool shows;  /* the residual stream after them is an output */
+    bool ends;   /* the head follows: v is an output */
+};
+
+/* The inputs of a graph, as its tensors; those that its span does not read are NULL. */
 struct zt_dit_inputs {
+    struct zt_dit_span span;
     struct ggml_tensor *patches;    /* [4 * channels, tokens of a frame, t] */
+    struct ggml_tensor *hidden;     /* [dim, tokens of a frame, t]: the residual stream */
     struct ggml_tensor *sinusoids;  /* [256, distinct timesteps] */
     struct ggml_tensor *frame_time; /* [t], i32: each frame's column of sinusoids */
     struct ggml_tensor *ones6;      /* [1, 6]: 0 1 0 0 1 0, what a scale is added to */
@@ -74,15 +88,35 @@ struct zt_dit_inputs {
     struct ggml_tensor *place[3];   /* [tokens], i32: frame, row and column of each */
 };
 
-/* [4 * channels, tokens], each token's values in the order (dy, dx, channel). */
-struct ggml_tensor *zt_dit_build(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
-                                 struct ggml_context *ctx, const struct zt_dit_inputs *in,
-                                 struct zt_dit_size size);
+/* The outputs of a graph; those that its span does not make are NULL. */
+struct zt_dit_outputs {
+    struct ggml_tensor *hidden; /* of the input's shape */
+    struct ggml_tensor *v;      /* [4 * channels, tokens], a token's values as (dy, dx, channel) */
+};
+
+struct zt_dit_outputs zt_dit_build(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
+                                   struct ggml_context *ctx, const struct zt_dit_inputs *in);
 int zt_dit_build_nodes(const struct zt_dit *dit, struct zt_dit_size size);
 
 /* Adds the copies into prompt's tensors; text is [text_dim, rows], its last row repeated to 512. */
 void zt_dit_build_prompt(const struct zt_dit *dit, const struct zt_dit_prompt *prompt,
                          struct zt_graph *graph, struct ggml_tensor *text);
 int zt_dit_build_prompt_nodes(const struct zt_dit *dit);
+
+/* In the host's memory; tensors are [tokens][dim]. */
+struct zt_dit_cache {
+    struct zt_dit_size size;
+    int prompts;
+    size_t values, frame_values;     /* of a tensor, in all and in a latent frame */
+    float *hidden;                   /* the residual stream of the pass at hand */
+    float *now;                      /* what the first block adds in it */
+    float *first;                    /* place 0: what it added when all blocks last ran */
+    float *rest[ZT_DIT_PROMPTS_MAX]; /* what the others added then */
+    bool filled[ZT_DIT_PROMPTS_MAX];
+    float *memory; /* all of these */
+};
+
+/* How far `now` is from `first`, as dit.h says. */
+double zt_dit_cache_change(const struct zt_dit_cache *cache, const float *t);
 
 #endif

@@ -10,6 +10,7 @@
 #include "models/text/tokenizer.h"
 #include "models/text/umt5.h"
 #include "models/wan/clip.h"
+#include "models/wan/denoise.h"
 #include "models/wan/dit.h"
 #include "models/wan/files.h"
 #include "models/wan/shape.h"
@@ -57,6 +58,7 @@ struct zt_wan_job {
     struct zt_wan_part parts[ZT_WAN_PARTS_MAX];
     int n_parts, part;
     struct zt_dit_size size; /* of the part's latent */
+    bool guided;             /* at some step: the negative prompt is needed */
     struct zt_dit_prompt *cond, *uncond;
     float *latent; /* the part's */
     float *tail;   /* [3][overlap][h][w]: the last frames shown, for the next part */
@@ -71,8 +73,8 @@ enum zt_code zt_wan_words_read(struct zt_wan_job *job, struct zt_err *err);
 void zt_wan_words_clear(struct zt_wan_words *words);
 
 /* memory.c: bytes the largest stage of a plan takes, weights included. */
-enum zt_code zt_wan_bytes(struct zt_wan *wan, int width_px, int height_px, int frames, size_t *ret,
-                          struct zt_err *err);
+enum zt_code zt_wan_bytes(struct zt_wan *wan, enum zt_resolution resolution,
+                          const struct zt_plan *plan, size_t *ret, struct zt_err *err);
 /* ZT_E_NOMEM, saying what is needed and what is there. */
 enum zt_code zt_wan_fits(struct zt_wan *wan, const struct zt_request *request,
                          const struct zt_plan *plan, struct zt_err *err);

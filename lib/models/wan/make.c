@@ -150,7 +150,7 @@ static enum zt_code need_prompts(struct zt_wan_job *job, struct zt_err *err)
     ZT_TRY(zt_wan_need_dit(wan, err));
     if (job->cond == NULL)
         ZT_TRY(zt_dit_prompt_new(wan->dit, wan->prompt.rows, wan->prompt.n, &job->cond, err));
-    if (job->uncond == NULL && wan->card.guidance > 1)
+    if (job->uncond == NULL && job->guided)
         ZT_TRY(zt_dit_prompt_new(wan->dit, wan->negative.rows, wan->negative.n, &job->uncond, err));
     return ZT_OK;
 }
@@ -189,10 +189,8 @@ static enum zt_code start_noise(const struct zt_wan_job *job, float *x, struct z
 static enum zt_code denoise(struct zt_wan_job *job, const float *given, const bool *held,
                             struct zt_err *err)
 {
-    struct zt_schedule schedule = job->wan->card.schedule;
+    const struct zt_schedule schedule = zt_card_schedule(&job->wan->card, job->request->resolution);
 
-    if (job->request->resolution == ZT_480P)
-        schedule.shift = job->wan->card.shift_480p;
     ZT_TRY(enter(job, "denoise", DENOISE_SHARE, err));
     ZT_TRY(zt_meter_step(&job->meter, 0, schedule.steps, err));
     ZT_TRY(need_prompts(job, err));
@@ -242,7 +240,7 @@ static void make_key(const struct zt_wan_job *job, uint8_t key[ZT_KEPT_KEY])
     zt_sha256_run_add(run, numbers, sizeof(numbers));
     zt_sha256_run_add(run, &job->request->seed, sizeof(job->request->seed));
     zt_sha256_run_add(run, wan->prompt.text, strlen(wan->prompt.text) + 1);
-    if (wan->negative.text != NULL)
+    if (job->guided)
         zt_sha256_run_add(run, wan->negative.text, strlen(wan->negative.text) + 1);
     add_image(run, job->request->image);
     add_image(run, job->request->end_image);
@@ -318,6 +316,8 @@ static enum zt_code prepare(struct zt_wan_job *job, struct zt_err *err)
 {
     const struct zt_card *card = &job->wan->card;
     const struct zt_plan *plan = job->plan;
+
+    job->guided = zt_card_guides(card, job->request->resolution);
     size_t shown = (size_t)plan->width_px * (size_t)plan->height_px;
     void *mem = NULL;
 

@@ -27,11 +27,11 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static enum zt_code denoise_bytes(struct zt_wan *wan, struct zt_dit_size size, size_t *ret,
-                                  struct zt_err *err)
+static enum zt_code denoise_bytes(struct zt_wan *wan, struct zt_dit_size size, bool guided,
+                                  size_t *ret, struct zt_err *err)
 {
     const struct zt_dit_config *c = &wan->dit_config;
-    size_t prompts = wan->card.guidance > 1 ? 2 : 1, working = 0, weights = 0;
+    size_t prompts = guided ? 2 : 1, working = 0, weights = 0;
 
     ZT_TRY(zt_dit_working_bytes(c, main_type(wan->dit_weights), wan->card.w8a8, wan->device, size,
                                 &working, err));
@@ -62,18 +62,18 @@ static enum zt_code decode_bytes(struct zt_wan *wan, struct zt_dit_size size, si
     return rc;
 }
 
-enum zt_code zt_wan_bytes(struct zt_wan *wan, int width_px, int height_px, int frames, size_t *ret,
-                          struct zt_err *err)
+enum zt_code zt_wan_bytes(struct zt_wan *wan, enum zt_resolution resolution,
+                          const struct zt_plan *plan, size_t *ret, struct zt_err *err)
 {
     struct zt_wan_part parts[ZT_WAN_PARTS_MAX];
     size_t denoise = 0, decode = 0;
     int w, h, longest = 0;
 
-    zt_wan_size(&wan->card, width_px, height_px, &w, &h);
-    for (int i = zt_wan_parts(&wan->card, frames, parts) - 1; i >= 0; i--)
+    zt_wan_size(&wan->card, plan->width_px, plan->height_px, &w, &h);
+    for (int i = zt_wan_parts(&wan->card, plan->frames, parts) - 1; i >= 0; i--)
         longest = parts[i].frames > longest ? parts[i].frames : longest;
     const struct zt_dit_size size = { (longest - 1) / 4 + 1, h / ZT_VAE_SCALE, w / ZT_VAE_SCALE };
-    ZT_TRY(denoise_bytes(wan, size, &denoise, err));
+    ZT_TRY(denoise_bytes(wan, size, zt_card_guides(&wan->card, resolution), &denoise, err));
     if (wan->card.decoder == ZT_DECODER_VAE)
         ZT_TRY(decode_bytes(wan, size, &decode, err));
     *ret = larger(denoise, decode) + RESERVE_BYTES;

@@ -178,7 +178,7 @@ static enum zt_code wan_plan(void *self, const struct zt_request *request, struc
 
     zt_size_for(request->resolution, request->image->width_px, request->image->height_px,
                 &plan.width_px, &plan.height_px);
-    ZT_TRY(zt_wan_bytes(self, plan.width_px, plan.height_px, plan.frames, &bytes, err));
+    ZT_TRY(zt_wan_bytes(self, request->resolution, &plan, &bytes, err));
     plan.memory_bytes = (int64_t)bytes;
     *ret = plan;
     return ZT_OK;

@@ -100,10 +100,9 @@ enum zt_code zt_wan_words_read(struct zt_wan_job *job, struct zt_err *err)
     rc = zt_buf_printf(&prompt, err, "%s%s", job->request->prompt, fixed ? fixed_camera : "");
     if (rc == ZT_OK)
         rc = zt_buf_printf(&negative, err, "%s%s", card->negative, fixed ? moving_camera : "");
-    bool guided = card->guidance > 1;
     if (rc == ZT_OK && (!is_of(&job->wan->prompt, prompt.data) ||
-                        (guided && !is_of(&job->wan->negative, negative.data))))
-        rc = encode_both(job, prompt.data, guided ? negative.data : NULL, err);
+                        (job->guided && !is_of(&job->wan->negative, negative.data))))
+        rc = encode_both(job, prompt.data, job->guided ? negative.data : NULL, err);
     zt_buf_clear(&prompt);
     zt_buf_clear(&negative);
     return rc;
