@@ -74,7 +74,7 @@ static void attends(void)
 {
     static const enum ggml_type types[] = { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16 };
 
-    for (int round = 0; round < ROUNDS / 2; round++)
+    for (int round = 0; round < rounds / 2; round++)
         attention(types[bf16 ? 2 : round % 3], round % 4 ? between(16, 48) * 4 : 128,
                   between(32, 300), between(32, 600), round % 4 ? 0.1f : 3.0f, false);
     for (int round = 0; round < 6; round++) /* with scores in 8 bits */
@@ -259,8 +259,9 @@ static void takes_many_heads_in_8_bits(void)
     world_free(&w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    take_rounds(argc, argv);
     zt_rng_init(&rng, 7, 0);
     start(ZT_FAST_ALL);
     RUN(attends);

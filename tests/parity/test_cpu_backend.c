@@ -61,7 +61,7 @@ static void multiplies(void)
         { GGML_TYPE_Q8_0, 128, 2e-2 }, { GGML_TYPE_Q4_0, 128, 2e-2 }, { GGML_TYPE_Q4_K, 128, 2e-2 },
     };
 
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         size_t i = (size_t)round % ZT_COUNT(types);
         int64_t block = ggml_blck_size(types[i].type);
         bool views = round / 6 % 3 == 1;
@@ -168,7 +168,7 @@ static void conv(int axes, enum ggml_type type, int side, int64_t in, int64_t ou
 
 static void convolves(void)
 {
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         int axes = 2 + round % 2;
         int layout = round / 2 % 3;
         enum ggml_type type = round / 6 % 2 ? GGML_TYPE_F16 : GGML_TYPE_F32;
@@ -316,10 +316,16 @@ static void needs_code(void)
         CHECK_INT("exit", WEXITSTATUS(status), 0);
 }
 
-/* Again in bf16: by the CPU where it does that, or else in f32 of the same numbers. */
+/* Again in bf16, whatever there is for it. */
 static void works_in_bf16(void)
 {
-    printf("products of bf16: %s\n", zt_fast_has_bf16() ? "the CPU's" : "rounded, in f32");
+    printf("products of bf16: %s\n", zt_fast_has_bf16()     ? "the CPU's"
+                                     : zt_fast_bf16_works() ? "oneDNN's on AVX-512"
+                                                            : "rounded, in f32");
+#if defined(__x86_64__)
+    CHECK_INT("right where they are", zt_fast_bf16_works(),
+              __builtin_cpu_supports("avx512bw") != 0);
+#endif
     start(ZT_FAST_ALL | ZT_FAST_BF16);
     multiplies();
     passes_nan_on();
@@ -349,8 +355,9 @@ static void rounds_to_bf16(void)
         CHECK_INT("rounded", to[i], rows[i].to);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    take_rounds(argc, argv);
     zt_rng_init(&rng, 6, 0);
     start(ZT_FAST_ALL);
     RUN(multiplies);

@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/str.h"
 #include "check.h"
 #include "tensor/attention8.h"
 #include "tensor/cpu/backend.h"
@@ -19,7 +20,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define ROUNDS 40
 /* f32 sums of up to 10 000 terms; measured: at most 1e-6. */
 #define BOUND 1e-5
 
@@ -30,6 +30,7 @@
 
 static struct zt_rng rng;
 static ggml_backend_t fast[3], plain;
+static int rounds = 40;
 static bool bf16; /* what `fast` multiplies in where it may */
 
 static inline bool takes(const struct ggml_tensor *op)
@@ -200,6 +201,16 @@ static inline void start(unsigned mode)
         return;
     plain = ggml_backend_cpu_init();
     ggml_backend_cpu_set_n_threads(plain, 2);
+}
+
+/* PROGRAM [ROUNDS]: fewer for slow machines. */
+static inline void take_rounds(int argc, char **argv)
+{
+    int64_t n = rounds;
+
+    if (argc > 1 && !zt_parse_int(argv[1], 1, 1000, &n))
+        exit(2);
+    rounds = (int)n;
 }
 
 static inline void stop_all(void)

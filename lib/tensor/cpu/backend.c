@@ -211,7 +211,7 @@ static bool may_make_code(void)
 
 bool zt_fast_has_bf16(void)
 {
-    return may_make_code() && zt_fast_bf16_works();
+    return may_make_code() && zt_fast_bf16_pays();
 }
 
 ggml_backend_t zt_fast_new(int threads, unsigned mode, zt_fast_stop_fn *stop, void *user)

@@ -1,8 +1,8 @@
 /*
  * bf16.c - products of bf16 with f32 sums, for CPUs that have them (AVX512_BF16, AMX_BF16), and the
- * rounding to bf16. No machine that has them was at hand: so they are computed once in a process
- * and compared before they are used, and whoever asks for them elsewhere gets the same numbers in
- * f32, slowly, which is what tests do.
+ * rounding to bf16. No such CPU was at hand: so they are computed once in a process and compared
+ * before they are used. With AVX-512 alone oneDNN has the same products of shifts and f32, slowly;
+ * below that they are of f32 here. Both are for tests.
  */
 #include "base/auto.h"
 #include "base/mem.h"
@@ -86,8 +86,8 @@ static bool is_right(bool by_column)
     enum { ROWS = 67, COLUMNS = 83, TERMS = 261 };
     zt_auto_free uint16_t *a = small_integers(ROWS * TERMS, 7, 15),
                           *b = small_integers(TERMS * COLUMNS, 5, 14);
-    zt_auto_free float *c = zt_new_array(float, (size_t)ROWS *COLUMNS);
-    zt_auto_free float *want = zt_new_array(float, (size_t)ROWS *COLUMNS);
+    zt_auto_free float *c = zt_new_array(float, (size_t)(ROWS * COLUMNS));
+    zt_auto_free float *want = zt_new_array(float, (size_t)(ROWS * COLUMNS));
     struct zt_fast_gemm g = { .m = ROWS,
                               .n = COLUMNS,
                               .k = TERMS,
@@ -113,14 +113,19 @@ static bool is_right(bool by_column)
     return same;
 }
 
+/* What oneDNN may use of this CPU. An instruction set has the bits of those before it. */
+static bool has(dnnl_cpu_isa_t what)
+{
+    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)what) == (unsigned)what;
+}
+
 static bool right_here;
 
 static void look(void)
 {
-    const unsigned needs = dnnl_cpu_isa_avx512_core_bf16; /* AMX's has these bits too */
     int openmp = omp_get_max_threads();
 
-    if (dnnl_gemm_bf16bf16f32 == NULL || ((unsigned)dnnl_get_effective_cpu_isa() & needs) != needs)
+    if (dnnl_gemm_bf16bf16f32 == NULL || !has(dnnl_cpu_isa_avx512_core))
         return;
     omp_set_num_threads(1);
     right_here = is_right(false) && is_right(true);
@@ -133,6 +138,11 @@ bool zt_fast_bf16_works(void)
 
     pthread_once(&once, look);
     return right_here;
+}
+
+bool zt_fast_bf16_pays(void)
+{
+    return has(dnnl_cpu_isa_avx512_core_bf16) && zt_fast_bf16_works();
 }
 
 bool zt_fast_gemm_bf16(const struct zt_fast_gemm *g)

@@ -39,7 +39,9 @@ struct zt_fast_gemm {
 };
 bool zt_fast_gemm(const struct zt_fast_gemm *g);
 bool zt_fast_gemm_bf16(const struct zt_fast_gemm *g); /* for zt_fast_gemm */
-bool zt_fast_bf16_works(void); /* oneDNN has bf16 products for this CPU, and they are right */
+/* oneDNN has bf16 products here, and they are right; and the CPU is made for them. */
+bool zt_fast_bf16_works(void);
+bool zt_fast_bf16_pays(void);
 
 /* Whether factors that are not of more bits are multiplied as bf16 here. */
 bool zt_fast_bf16(const struct zt_fast *fast);
