@@ -4,7 +4,8 @@
  *
  *     bench_ops [THREADS [FILTER]]
  *
- * Our backend gets all of them here; which it takes by itself, lib/tensor/cpu/README.md says.
+ * Our backend gets all of them here, in f32, or in what ZOETROPE_CPU=bf16 says; which it takes by
+ * itself, lib/tensor/cpu/README.md says.
  *
  * The three are measured in turns, so that a busy machine slows all of them; medians of the turns.
  * With one thread, the default, it is CPU time that is measured, which other programs hardly
@@ -74,6 +75,7 @@ static const struct row rows[] = {
     /* head of a, b heads, c queries, d keys */
     { ATTENTION, GGML_TYPE_F16, 128, 8, 2048, 2048, 0 },
     { ATTENTION, GGML_TYPE_F32, 128, 8, 2048, 2048, 0 },
+    { ATTENTION, GGML_TYPE_BF16, 128, 8, 2048, 2048, 0 },
     { ATTENTION, GGML_TYPE_F16, 128, 8, 1560, 1560, 0 },
     { ATTENTION, GGML_TYPE_F16, 128, 8, 4096, 4096, 0 },
     { ATTENTION, GGML_TYPE_F16, 128, 8, 2048, 512, 0 },
@@ -214,7 +216,7 @@ static void name_row(const struct row *r, char *to, size_t size)
 int main(int argc, char **argv)
 {
     static const struct row top = { PRODUCT, GGML_TYPE_F32, CEILING, CEILING, CEILING, 0, 0 };
-    const char *filter = argc > 2 ? argv[2] : "";
+    const char *filter = argc > 2 ? argv[2] : "", *asked = getenv("ZOETROPE_CPU");
     int64_t threads = 1;
     zt_auto(device) struct zt_device *fast = NULL, *ggml = NULL;
     struct bench ceiling;
@@ -224,7 +226,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_ops [THREADS [FILTER]]\n");
         return 2;
     }
-    fast = open_device("fast", threads);
+    zt_auto_free char *mode = zt_strdup_or_die(asked != NULL ? asked : "fast");
+    fast = open_device(mode, threads);
     ggml = open_device("ggml", threads);
     prepare(&top, &ceiling);
     printf("%-46s %9s %9s %6s %7s\n", "", "ggml", "fast", "x", "ceiling");

@@ -11,6 +11,8 @@ target_include_directories(zt_tensor SYSTEM PRIVATE ${ZT_GGML_INSIDE} ${ZT_DNNL_
 target_link_libraries(zt_tensor PUBLIC ${ZT_DNNL} gomp)
 # device.c opens no device on an x86-64 CPU without these.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set_property(SOURCE lib/tensor/cpu/attention.c lib/tensor/cpu/rows.c lib/tensor/cpu/winograd.c lib/tensor/cpu/scores8.c APPEND PROPERTY COMPILE_OPTIONS -mavx2 -mfma -mf16c)
-  set_property(SOURCE lib/tensor/w8a8.c lib/tensor/cpu/w8a8.c APPEND PROPERTY COMPILE_OPTIONS -mavx2)
+  foreach(name attention rows scores8 winograd)
+    set_property(SOURCE lib/tensor/cpu/${name}.c APPEND PROPERTY COMPILE_OPTIONS -mavx2 -mfma -mf16c)
+  endforeach()
+  set_property(SOURCE lib/tensor/w8a8.c lib/tensor/cpu/w8a8.c lib/tensor/cpu/bf16.c APPEND PROPERTY COMPILE_OPTIONS -mavx2)
 endif()

@@ -28,6 +28,7 @@ struct zt_device {
     ggml_backend_sched_t ruler; /* measures graphs; a scheduler that has measured can't run */
     int threads;
     bool offload, exact;
+    bool bf16; /* what fast computes in where it may */
     char name[64];
     zt_device_stop_fn *stop;
     void *stop_user;
@@ -164,19 +165,23 @@ static enum zt_code new_sched(struct zt_device *d, ggml_backend_sched_t *ret, st
 
 /*
  * ZOETROPE_CPU in the environment, for tests and measurements: "ggml" leaves our backend out,
- * "fast" gives it all it can compute instead of what it is worth for. With offload it is left out
+ * "fast" gives it all it can compute, in f32, instead of what it is worth for, "bf16" the same in
+ * bf16, also where the CPU has no products of it. With offload it is left out
  * too: what stands for weights in RAM must be the last backend, for the device to take them over.
  */
 static enum zt_code start_fast(struct zt_device *d, struct zt_err *err)
 {
     const char *asked = getenv("ZOETROPE_CPU");
     bool all = asked != NULL && strcmp(asked, "fast") == 0;
+    bool bf16 = asked != NULL && strcmp(asked, "bf16") == 0;
 
-    if (asked != NULL && !all && strcmp(asked, "ggml") != 0)
-        return zt_fail(err, ZT_E_INVALID, "ZOETROPE_CPU must be ggml or fast, not %s", asked);
+    if (asked != NULL && !all && !bf16 && strcmp(asked, "ggml") != 0)
+        return zt_fail(err, ZT_E_INVALID, "ZOETROPE_CPU must be ggml, fast or bf16, not %s", asked);
 #ifdef ZT_CPU_FAST
-    if (!d->offload && (asked == NULL || all))
-        d->fast = zt_fast_new(d->threads, all, should_stop, d);
+    d->bf16 = bf16 || (asked == NULL && zt_fast_has_bf16());
+    unsigned mode = (all || bf16 ? ZT_FAST_ALL : 0) | (d->bf16 ? ZT_FAST_BF16 : 0);
+    if (!d->offload && (asked == NULL || all || bf16))
+        d->fast = zt_fast_new(d->threads, mode, should_stop, d);
 #else
     (void)d;
 #endif
@@ -297,6 +302,11 @@ void zt_device_set_exact(struct zt_device *device, bool exact)
 bool zt_device_exact(const struct zt_device *device)
 {
     return device->exact;
+}
+
+bool zt_device_bf16(const struct zt_device *device)
+{
+    return device->main == device->cpu && device->fast != NULL && device->bf16 && !device->exact;
 }
 
 size_t zt_device_free_bytes(const struct zt_device *device)

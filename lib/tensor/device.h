@@ -63,6 +63,9 @@ bool zt_device_maps(const struct zt_device *device);
 void zt_device_set_exact(struct zt_device *device, bool exact);
 bool zt_device_exact(const struct zt_device *device);
 
+/* Keys and values in BF16 are multiplied as such, faster than others. */
+bool zt_device_bf16(const struct zt_device *device);
+
 /* Bytes free for weights and graphs now: the device's own, or the host's available memory. */
 size_t zt_device_free_bytes(const struct zt_device *device);
 

@@ -708,7 +708,7 @@ static bool stop_at(void *user)
 static void stops(void)
 {
     int left = 0;
-    ggml_backend_t backend = zt_fast_new(1, true, stop_at, &left);
+    ggml_backend_t backend = zt_fast_new(1, ZT_FAST_ALL, stop_at, &left);
 
     for (int questions = 0; questions < 3; questions++) { /* at once; in the first task; later */
         struct world w = world_new();
@@ -728,7 +728,7 @@ int main(void)
 {
     zt_rng_init(&rng, 7, 0);
     for (int i = 0; i < 3; i++)
-        fast[i] = zt_fast_new(i + 1, true, NULL, NULL);
+        fast[i] = zt_fast_new(i + 1, ZT_FAST_ALL, NULL, NULL);
     plain = ggml_backend_cpu_init();
     ggml_backend_cpu_set_n_threads(plain, 2);
     RUN(does_each_alone);

@@ -271,7 +271,7 @@ static void passes_on_what_is_no_number(void)
 
 static void leaves_such_weights_to_nobody_else(void)
 {
-    ggml_backend_t left = zt_fast_new(1, false, NULL, NULL), plain = ggml_backend_cpu_init();
+    ggml_backend_t left = zt_fast_new(1, 0, NULL, NULL), plain = ggml_backend_cpu_init();
     ggml_backend_buffer_type_t type = zt_fast_w8a8_buffers();
     struct world w = world_new(8, 8, 8, 1, 1, 0);
     struct ggml_tensor *flat = ggml_reshape_2d(w.ctx, w.w, 4, 16);
@@ -422,7 +422,7 @@ int main(void)
 {
     zt_rng_init(&rng, 8, 0);
     for (int i = 0; i < 3; i++)
-        fast[i] = zt_fast_new(i + 1, true, NULL, NULL);
+        fast[i] = zt_fast_new(i + 1, ZT_FAST_ALL, NULL, NULL);
     CHECK("exact here", zt_fast_w8a8_buffers() != NULL);
     RUN(rounds_to_the_nearest);
     RUN(rounds_what_is_special);

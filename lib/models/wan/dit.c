@@ -32,13 +32,16 @@ static struct tokens count_tokens(struct zt_dit_size size)
 }
 
 /*
- * ggml's attention on the CPU computes in F32 and gains nothing from narrower keys and values; on
- * GPUs it is written for F16.
+ * ggml's attention on the CPU computes in F32 and gains nothing from narrower keys and values; ours
+ * does from BF16 on some CPUs, and such a model's own numbers have no more bits. On GPUs it is
+ * written for F16.
  */
 static enum ggml_type kv_type(struct zt_device *device, enum ggml_type type)
 {
     bool cpu = zt_device_is_cpu(device);
 
+    if (zt_device_bf16(device) && type != GGML_TYPE_F32 && type != GGML_TYPE_F16)
+        return GGML_TYPE_BF16;
     return cpu || type == GGML_TYPE_F32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
 }
 

@@ -197,8 +197,8 @@ enum zt_code zt_wan_need_dit(struct zt_wan *wan, struct zt_err *err)
     if (wan->dit != NULL)
         return ZT_OK;
     zt_device_set_exact(wan->device, wan->exact);
-    ZT_TRY(zt_dit_open(wan->dit_weights, 0, wan->card.w8a8, wan->device, NULL, NULL, &wan->dit,
-                       err));
+    ZT_TRY(
+        zt_dit_open(wan->dit_weights, 0, wan->card.w8a8, wan->device, NULL, NULL, &wan->dit, err));
     zt_dit_set_scores(wan->dit, wan->card.attention);
     return ZT_OK;
 }

@@ -6,7 +6,9 @@
  *
  * Keys are taken in order, by one thread for a tile of queries: results do not depend on the number
  * of threads. A NaN among a query's scores makes its whole result NaN. Where the graph allows it
- * (attention8.h), scores are products of 8-bit integers (scores8.h).
+ * (attention8.h), scores are products of 8-bit integers (scores8.h). Keys and values of BF16 are,
+ * with queries and weights rounded to it, multiplied as such where the CPU does that
+ * (zt_fast_bf16).
  */
 #include "tensor/attention8.h"
 #include "tensor/cpu/inside.h"
@@ -31,11 +33,13 @@ struct attention {
     int64_t first, n; /* heads of keys that are computed, counted over all batches */
     char *keys8;      /* the same in 8 bits, keys8_bytes each; NULL: scores in f32 */
     size_t keys8_bytes;
+    bool bf16;
 };
 
 static bool takes_kv(const struct ggml_tensor *t)
 {
-    return (t->type == GGML_TYPE_F16 && t->nb[0] == sizeof(ggml_fp16_t)) || zt_fast_rows_f32(t);
+    return (t->type == GGML_TYPE_F16 && t->nb[0] == sizeof(ggml_fp16_t)) || zt_fast_rows_f32(t) ||
+           zt_fast_rows_bf16(t);
 }
 
 bool zt_fast_can_attention(const struct ggml_tensor *op)
@@ -101,14 +105,16 @@ struct tile {
     float *scale8; /* in 8 bits: of the queries */
     uint8_t *q8;   /* [n][head] */
     struct zt_keys8 k8;
+    uint16_t *q16, *weights16; /* in bf16: queries and weights, rows as of the others */
 };
 
 static size_t scratch_floats(const struct attention *a)
 {
-    size_t in_8_bits = a->keys8 ? (size_t)(QUERIES + zt_fast_parts(QUERIES * a->head, 4)) : 0;
+    int64_t in_8_bits = a->keys8 ? QUERIES + QUERIES * a->head / 4 : 0;
+    int64_t in_bf16 = a->bf16 ? QUERIES * (a->head + KEYS) / 2 : 0;
 
-    return (size_t)(QUERIES * KEYS + KEYS * (a->head + a->head_v) + QUERIES * (a->head_v + 2)) +
-           in_8_bits;
+    return (size_t)(QUERIES * KEYS + KEYS * (a->head + a->head_v) + QUERIES * (a->head_v + 2) +
+                    in_8_bits + in_bf16);
 }
 
 static struct tile lay_out(const struct attention *a, int64_t n, float *scratch)
@@ -120,9 +126,15 @@ static struct tile lay_out(const struct attention *a, int64_t n, float *scratch)
     t.out = t.v + KEYS * a->head_v;
     t.most = t.out + QUERIES * a->head_v;
     t.sum = t.most + QUERIES;
+    float *rest = t.sum + QUERIES;
     if (a->keys8 != NULL) {
-        t.scale8 = t.sum + QUERIES;
+        t.scale8 = rest;
         t.q8 = (uint8_t *)(t.scale8 + QUERIES);
+        rest = t.scale8 + QUERIES + QUERIES * a->head / 4;
+    }
+    if (a->bf16) {
+        t.q16 = (uint16_t *)(void *)rest;
+        t.weights16 = t.q16 + QUERIES * a->head;
     }
     for (int64_t i = 0; i < n; i++) {
         t.most[i] = -INFINITY;
@@ -132,8 +144,8 @@ static struct tile lay_out(const struct attention *a, int64_t n, float *scratch)
 }
 
 /* Rows first ... first + n of a head, as floats: where they lie, or unpacked to `room`. */
-static const float *rows(const struct ggml_tensor *t, const char *head, int64_t first, int64_t n,
-                         float *room, int64_t *ret_step)
+static const float *floats(const struct ggml_tensor *t, const char *head, int64_t first, int64_t n,
+                           float *room, int64_t *ret_step)
 {
     const char *from = head + (size_t)first * t->nb[1];
 
@@ -143,6 +155,16 @@ static const float *rows(const struct ggml_tensor *t, const char *head, int64_t 
     for (int64_t i = 0; i < n; i++)
         zt_fast_unpack(t->type, from + (size_t)i * t->nb[1], room + i * t->ne[0], t->ne[0]);
     return room;
+}
+
+/* The same as factors: bf16 where that is multiplied. */
+static const void *rows(const struct attention *a, const struct ggml_tensor *t, const char *head,
+                        int64_t first, int64_t n, float *room, int64_t *ret_step)
+{
+    if (!a->bf16)
+        return floats(t, head, first, n, room, ret_step);
+    *ret_step = (int64_t)(t->nb[1] / sizeof(uint16_t));
+    return head + (size_t)first * t->nb[1];
 }
 
 /* Scores to weights, relative to the largest so far; what was summed before is scaled to it. */
@@ -159,6 +181,8 @@ static void soften(const struct attention *a, struct tile *t, int64_t first, int
         t->most[i] = largest(row, step, was);
         float keep = was == t->most[i] ? 1 : expf(was - t->most[i]);
         t->sum[i] = t->sum[i] * keep + exp_row(row, step, t->most[i]);
+        if (a->bf16)
+            zt_fast_to_bf16(row, t->weights16 + i * step, step);
         if (keep != 1 && was != -INFINITY)
             for (int64_t j = 0; j < a->head_v; j++)
                 t->out[i * a->head_v + j] *= keep;
@@ -179,19 +203,20 @@ static bool score(const struct attention *a, struct tile *t, const float *q, con
     if (a->keys8 != NULL)
         return zt_scores8(t->q8, t->n, &t->k8, first, n, a->head, (int32_t *)(void *)t->scores,
                           KEY_STEP(n));
-    const float *keys = rows(a->k, k, first, n, t->k, &k_step);
+    const void *keys = rows(a, a->k, k, first, n, t->k, &k_step);
     return zt_fast_gemm(&(struct zt_fast_gemm){
         .m = t->n,
         .n = n,
         .k = a->head,
-        .a = q,
-        .lda = (int64_t)(a->q->nb[1] / sizeof(float)),
+        .a = a->bf16 ? (const void *)t->q16 : q,
+        .lda = a->bf16 ? a->head : (int64_t)(a->q->nb[1] / sizeof(float)),
         .b = keys,
         .ldb = k_step,
         .b_by_column = true,
         .c = t->scores,
         .ldc = KEY_STEP(n),
         .alpha = a->scale,
+        .bf16 = a->bf16,
     });
 }
 
@@ -203,12 +228,12 @@ static bool add_keys(const struct attention *a, struct tile *t, const float *q, 
     if (!score(a, t, q, k, first, n))
         return false;
     soften(a, t, first, n);
-    const float *values = rows(a->v, v, first, n, t->v, &v_step);
+    const void *values = rows(a, a->v, v, first, n, t->v, &v_step);
     return zt_fast_gemm(&(struct zt_fast_gemm){
         .m = t->n,
         .n = a->head_v,
         .k = n,
-        .a = t->scores,
+        .a = a->bf16 ? (const void *)t->weights16 : t->scores,
         .lda = KEY_STEP(n),
         .b = values,
         .ldb = v_step,
@@ -216,17 +241,22 @@ static bool add_keys(const struct attention *a, struct tile *t, const float *q, 
         .ldc = a->head_v,
         .alpha = 1,
         .add = first > 0,
+        .bf16 = a->bf16,
     });
 }
 
-/* A tile's part in 8 bits: its queries, and where its keys are. */
-static void begin8(const struct attention *a, struct tile *t, const float *q, int64_t task_head)
+/* A tile's queries, rounded, and where its keys are: of the `nth` head that is in memory. */
+static void round_queries(const struct attention *a, struct tile *t, const float *q, int64_t nth)
 {
     int64_t step = (int64_t)(a->q->nb[1] / sizeof(float));
 
-    for (int64_t i = 0; i < t->n; i++)
-        t->scale8[i] = a->scale * zt_query8_round(q + i * step, a->head, t->q8 + i * a->head);
-    t->k8 = zt_keys8_at(a->keys8 + (size_t)task_head * a->keys8_bytes, a->keys, a->head);
+    for (int64_t i = 0; i < t->n; i++, q += step)
+        if (a->keys8 != NULL)
+            t->scale8[i] = a->scale * zt_query8_round(q, a->head, t->q8 + i * a->head);
+        else if (a->bf16)
+            zt_fast_to_bf16(q, t->q16 + i * a->head, a->head);
+    if (a->keys8 != NULL)
+        t->k8 = zt_keys8_at(a->keys8 + (size_t)nth * a->keys8_bytes, a->keys, a->head);
 }
 
 static bool attend(const void *user, int64_t task, float *scratch)
@@ -239,8 +269,7 @@ static bool attend(const void *user, int64_t task, float *scratch)
     const float *q =
         (const float *)(const void *)(head_of(a->q, head, batch) + (size_t)first * a->q->nb[1]);
 
-    if (a->keys8 != NULL)
-        begin8(a, &t, q, r / each);
+    round_queries(a, &t, q, r / each);
     for (int64_t at = 0; at < a->keys; at += KEYS)
         if (!add_keys(a, &t, q, head_of(a->k, kv_head, batch), head_of(a->v, kv_head, batch), at))
             return false;
@@ -264,12 +293,12 @@ static bool round_keys(const void *user, int64_t task, float *scratch)
 
     memset(mean, 0, (size_t)a->head * sizeof(float));
     for (int64_t i = 0; i < a->keys; i++) {
-        const float *row = rows(a->k, from, i, 1, scratch, &step);
+        const float *row = floats(a->k, from, i, 1, scratch, &step);
         for (int64_t j = 0; j < a->head; j++)
             mean[j] += row[j] * share;
     }
     for (int64_t i = 0; i < a->keys; i++)
-        zt_keys8_round(&k, i, rows(a->k, from, i, 1, scratch, &step), mean, a->head, spare);
+        zt_keys8_round(&k, i, floats(a->k, from, i, 1, scratch, &step), mean, a->head, spare);
     return true;
 }
 
@@ -305,6 +334,8 @@ bool zt_fast_attention(struct zt_fast *fast, struct ggml_tensor *op)
         .queries = op->src[0]->ne[1],
         .keys = op->src[1]->ne[1],
         .tiles = zt_fast_parts(op->src[0]->ne[1], QUERIES),
+        .bf16 =
+            zt_fast_bf16(fast) && zt_fast_rows_bf16(op->src[1]) && zt_fast_rows_bf16(op->src[2]),
     };
 
     memcpy(&a.scale, op->op_params, sizeof(a.scale));

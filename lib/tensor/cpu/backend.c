@@ -14,12 +14,13 @@
 #include <sys/mman.h>
 
 /* clang-format off */
-static const struct {
+struct operation {
     enum ggml_op op;
     bool (*can)(const struct ggml_tensor *op);
     bool (*worth)(const struct ggml_tensor *op);
     bool (*compute)(struct zt_fast *fast, struct ggml_tensor *op);
-} operations[] = {
+};
+static const struct operation operations[] = {
     { GGML_OP_MUL_MAT, zt_fast_can_w8a8, zt_fast_can_w8a8, zt_fast_w8a8 },
     { GGML_OP_MUL_MAT, zt_fast_can_product, zt_fast_worth_product, zt_fast_product },
     { GGML_OP_CONV_2D, zt_fast_can_conv, zt_fast_worth_conv, zt_fast_conv },
@@ -32,14 +33,20 @@ static const struct {
 /* Rows of fewer elements are left to ggml. */
 #define SHORTEST 32
 
-/* What a device's context points to. */
-static const bool every = true, worthwhile = false;
-
-static bool compute(struct zt_fast *fast, struct ggml_tensor *op)
+static const struct operation *find(const struct ggml_tensor *op)
 {
     for (size_t i = 0; i < ZT_COUNT(operations); i++)
         if (operations[i].op == op->op && operations[i].can(op))
-            return operations[i].compute(fast, op);
+            return &operations[i];
+    return NULL;
+}
+
+static bool compute(struct zt_fast *fast, struct ggml_tensor *op)
+{
+    const struct operation *found = find(op);
+
+    if (found != NULL)
+        return found->compute(fast, op);
     zt_assert(zt_rows_can(op));
     return zt_rows_compute(fast, op);
 }
@@ -135,7 +142,7 @@ static void device_props(ggml_backend_dev_t dev, struct ggml_backend_dev_props *
 static ggml_backend_t device_init(ggml_backend_dev_t dev, const char *params)
 {
     (void)params;
-    return zt_fast_new(0, *(const bool *)dev->context, NULL, NULL);
+    return zt_fast_new(0, *(const unsigned *)dev->context, NULL, NULL);
 }
 
 static ggml_backend_buffer_type_t device_buffers(ggml_backend_dev_t dev)
@@ -154,12 +161,16 @@ static ggml_backend_buffer_t device_map(ggml_backend_dev_t dev, void *data, size
 
 static bool device_takes(ggml_backend_dev_t dev, const struct ggml_tensor *op)
 {
-    const bool *all = dev->context;
+    const unsigned mode = *(const unsigned *)dev->context;
+    const struct operation *found = find(op);
 
-    for (size_t i = 0; i < ZT_COUNT(operations); i++)
-        if (operations[i].op == op->op && operations[i].can(op))
-            return *all || operations[i].worth(op);
-    return zt_fuse_is_view(op) || (zt_rows_can(op) && (*all || op->ne[0] >= SHORTEST));
+    if (found == NULL)
+        return zt_fuse_is_view(op) ||
+               (zt_rows_can(op) && (mode & ZT_FAST_ALL || op->ne[0] >= SHORTEST));
+    if (mode & ZT_FAST_ALL)
+        return true;
+    return mode & ZT_FAST_BF16 && found->compute == zt_fast_product ? zt_fast_worth_product_bf16(op)
+                                                                    : found->worth(op);
 }
 
 static bool device_reads(ggml_backend_dev_t dev, ggml_backend_buffer_type_t type)
@@ -176,9 +187,13 @@ static bool device_reads(ggml_backend_dev_t dev, ggml_backend_buffer_type_t type
         .buffer_from_host_ptr = device_map, .supports_op = device_takes,                           \
         .supports_buft = device_reads,                                                             \
     }
+/* A device a mode. */
+static unsigned modes[] = { 0, ZT_FAST_ALL, ZT_FAST_BF16, ZT_FAST_ALL | ZT_FAST_BF16 };
 static struct ggml_backend_device devices[] = {
-    { .iface = INTERFACE, .context = (void *)(uintptr_t)&worthwhile },
-    { .iface = INTERFACE, .context = (void *)(uintptr_t)&every },
+    { .iface = INTERFACE, .context = &modes[0] },
+    { .iface = INTERFACE, .context = &modes[1] },
+    { .iface = INTERFACE, .context = &modes[2] },
+    { .iface = INTERFACE, .context = &modes[3] },
 };
 
 /* oneDNN writes its code as it runs; where that is forbidden it is slow. */
@@ -194,10 +209,16 @@ static bool may_make_code(void)
     return may;
 }
 
-ggml_backend_t zt_fast_new(int threads, bool all, zt_fast_stop_fn *stop, void *user)
+bool zt_fast_has_bf16(void)
+{
+    return may_make_code() && zt_fast_bf16_pays();
+}
+
+ggml_backend_t zt_fast_new(int threads, unsigned mode, zt_fast_stop_fn *stop, void *user)
 {
     static ggml_guid guid = { 'z', 't', ' ', 'f', 'a', 's', 't', ' ', 'C', 'P', 'U' };
 
+    zt_assert(mode < ZT_COUNT(devices));
     if (!may_make_code())
         return NULL;
     struct zt_fast *fast = zt_new(struct zt_fast);
@@ -205,12 +226,13 @@ ggml_backend_t zt_fast_new(int threads, bool all, zt_fast_stop_fn *stop, void *u
     fast->pool = zt_pool_new(threads);
     fast->stop = stop;
     fast->user = user;
+    fast->bf16 = (mode & ZT_FAST_BF16) != 0;
     *backend = (struct ggml_backend){
         .guid = &guid,
         .iface = { .get_name = backend_name,
                    .free = backend_free,
                    .graph_compute = backend_compute },
-        .device = &devices[all],
+        .device = &devices[mode],
         .context = fast,
     };
     return backend;

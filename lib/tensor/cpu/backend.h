@@ -11,14 +11,20 @@
 #include <stdbool.h>
 
 /*
- * all: it takes every operation that it can compute, not only those it is faster at. stop is asked
+ * mode: of these, ALL: it takes every operation that it can compute, not only those it is faster
+ * at; BF16: what is in bf16 or fewer bits is multiplied in bf16, by the CPU where zt_fast_has_bf16,
+ * otherwise slowly. stop is asked
  * before each operation and during long ones, by one thread at a time; true ends the graph with
  * GGML_STATUS_ABORTED; it may be NULL. NULL: this process may not make code while it runs
  * (systemd's MemoryDenyWriteExecute), which oneDNN must. Freed with ggml_backend_free. The CPU must
  * have what device.c asks of it.
  */
 typedef bool zt_fast_stop_fn(void *user);
-ggml_backend_t zt_fast_new(int threads, bool all, zt_fast_stop_fn *stop, void *user);
+enum { ZT_FAST_ALL = 1, ZT_FAST_BF16 = 2 };
+ggml_backend_t zt_fast_new(int threads, unsigned mode, zt_fast_stop_fn *stop, void *user);
+
+/* Whether this CPU multiplies bf16, faster than f32. */
+bool zt_fast_has_bf16(void);
 
 /*
  * Memory for the weights of 8-bit products (tensor/w8a8.h), which go to this backend, whatever the

@@ -95,8 +95,15 @@ bool zt_fast_for(struct zt_fast *fast, int64_t tasks, size_t floats, zt_fast_tas
     return !atomic_load(&loop.failed);
 }
 
+bool zt_fast_bf16(const struct zt_fast *fast)
+{
+    return fast->bf16;
+}
+
 bool zt_fast_gemm(const struct zt_fast_gemm *g)
 {
+    if (g->bf16)
+        return zt_fast_gemm_bf16(g);
     return dnnl_sgemm('N', g->b_by_column ? 'T' : 'N', g->m, g->n, g->k, g->alpha, g->a, g->lda,
                       g->b, g->ldb, g->add ? 1 : 0, g->c, g->ldc) == dnnl_success;
 }
@@ -122,4 +129,10 @@ bool zt_fast_rows_f32(const struct ggml_tensor *t)
 {
     return t->type == GGML_TYPE_F32 && t->nb[0] == sizeof(float) && t->nb[1] % sizeof(float) == 0 &&
            t->nb[1] >= (size_t)t->ne[0] * sizeof(float);
+}
+
+bool zt_fast_rows_bf16(const struct ggml_tensor *t)
+{
+    return t->type == GGML_TYPE_BF16 && t->nb[0] == sizeof(uint16_t) &&
+           t->nb[1] % sizeof(uint16_t) == 0 && t->nb[1] >= (size_t)t->ne[0] * sizeof(uint16_t);
 }

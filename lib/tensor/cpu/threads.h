@@ -18,6 +18,7 @@ struct zt_fast {
     struct zt_fast_memory shared, own; /* grown as operations ask, kept between them */
     zt_fast_stop_fn *stop;
     void *user;
+    bool bf16;
     bool stopped;     /* in this graph; the caller's thread writes it */
     pthread_t caller; /* whose graph it is: the one thread that stop is asked on */
 };
