@@ -229,7 +229,7 @@ class Generates(unittest.TestCase):
         path = model(self.temp.name, {"steps": 32, "step_cache": 1, "max_pixels": 4096})
         done = self.generate(f"--model={path}", "--resolution=480p", "--duration=2", "--seed=1", "--threads=1",
                              "--preset=ultrafast")
-        self.assertRegex(done.stdout, ", engine wan, \d+ of 64 passes reused, [0-9.]+ s$")
+        self.assertRegex(done.stdout, r", engine wan, \d+ of 64 passes reused, [0-9.]+ s$")
 
     def test_an_unknown_device_is_named(self):
         done = self.generate(f"--model={MODEL}", "--device=abacus")
