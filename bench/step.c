@@ -10,7 +10,7 @@
  * of self attention. A pass of the whole model is 30 such blocks. Times of the parts are the
  * process's CPU time over the number of threads: what the wall clock would show on an idle machine.
  * Parts are timed node by node, which keeps our backend from fusing them; up to SMALL frames the
- * pass is then run TURNS times as it is, and the medians shown.
+ * pass is then run TURNS times as it is, and with a cache between steps, and the medians shown.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -203,6 +203,37 @@ static void whole(struct zt_dit *dit, struct zt_dit_prompt *prompt, struct zt_di
            ggml_backend_sched_get_n_splits(zt_device_sched(dit->device)));
 }
 
+/*
+ * With a cache between steps: all blocks (this one), and then none but the first (this one too), so
+ * that the differences from a plain pass are what the cache itself costs.
+ */
+static void with_cache(struct zt_dit *dit, struct zt_dit_prompt *prompt, struct zt_dit_size size,
+                       float *x, const float *t)
+{
+    static const char *const names[] = { "all blocks", "the first" };
+    zt_auto(dit_cache) struct zt_dit_cache *cache = NULL;
+    struct zt_dit_reuse reuse = { 0 };
+    double wall_us[TURNS], us[TURNS];
+
+    must(zt_dit_cache_new(dit, size, 1, &cache, &err), "cache");
+    reuse.cache = cache;
+    for (int kind = 0; kind < 2; kind++) {
+        reuse.threshold = kind == 0 ? 0 : 1e9;
+        for (int i = 0; i < TURNS; i++) {
+            int64_t start_us = zt_now_mono_us();
+            double start = cpu_us();
+            must(zt_dit_forward_cached(dit, prompt, &reuse, x, t, x, &err), "forward");
+            us[i] = cpu_us() - start;
+            wall_us[i] = (double)(zt_now_mono_us() - start_us);
+        }
+        printf("with a cache, %s: %.3f s of CPU time, wall %.3f s\n", names[kind],
+               median(us, TURNS) / 1e6, median(wall_us, TURNS) / 1e6);
+    }
+    printf("the cache takes %.0f MiB, %.0f with guidance\n",
+           (double)zt_dit_cache_bytes(&dit->config, size, 1) / 1048576,
+           (double)zt_dit_cache_bytes(&dit->config, size, 2) / 1048576);
+}
+
 static void run(struct zt_dit *dit, enum ggml_type type, enum zt_dit_w8a8 w8a8, int frames,
                 const float *pool)
 {
@@ -231,8 +262,10 @@ static void run(struct zt_dit *dit, enum ggml_type type, enum zt_dit_w8a8 w8a8, 
         if (!isfinite(x[i]))
             must(zt_fail(&err, ZT_E_INTERNAL, "not finite"), "forward");
     report(&meter, (double)wall_us);
-    if (frames <= SMALL)
+    if (frames <= SMALL) {
         whole(dit, prompt, size, x, t);
+        with_cache(dit, prompt, size, x, t);
+    }
 }
 
 int main(int argc, char **argv)

@@ -207,12 +207,19 @@ typedef int zt_progress_fn(void *user, const struct zt_progress *progress);
  */
 typedef int zt_preview_fn(void *user, const struct zt_frame *frame, int index, int frames);
 
+/* How it was made, for whoever writes it down: what the engine did is added. */
+struct zt_made {
+    int passes;        /* of a diffusion model's network */
+    int passes_reused; /* of these, such that took most of their work from an earlier step */
+};
+
 struct zt_sink {
     zt_frame_fn *on_frame;
     zt_progress_fn *on_progress;
     void *user;
     zt_preview_fn *on_preview; /* NULL: not wanted; engines without steps make none */
     int preview_every;         /* steps from one preview to the next */
+    struct zt_made *made;      /* may be NULL */
 };
 
 /*

@@ -45,6 +45,7 @@ struct job {
     char part[PATH_MAX]; /* the file while it is being made */
     char kept[PATH_MAX]; /* a folder beside it: what a stopped generation goes on from */
     struct zt_plan plan;
+    struct zt_made made;
 };
 
 /* ---- inputs -------------------------------------------------------------------------------- */
@@ -224,6 +225,7 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
                                    job->seed),
         .live_path = *job->own->preview ? job->own->preview : NULL,
         .preview_every = (int)config->preview_every,
+        .made = &job->made,
         .on_progress = on_progress,
         .must_end = must_end,
         .user = job,
@@ -282,10 +284,12 @@ static int run(struct zt_args *args)
                 job.kept, job.seed);
         return zt_command_failed("generate", &err);
     }
-    printf("%s  %dx%d, %d frames, %lld bytes, seed %" PRId64 ", engine %s, %.1f s\n", job.output,
+    printf("%s  %dx%d, %d frames, %lld bytes, seed %" PRId64 ", engine %s, ", job.output,
            job.plan.width_px, job.plan.height_px, job.plan.frames, (long long)st.st_size, job.seed,
-           args->config.engine,
-           (double)(zt_now_mono_us() - job.term.began_us) / (double)ZT_SECOND_US);
+           args->config.engine);
+    if (job.made.passes_reused > 0)
+        printf("%d of %d passes reused, ", job.made.passes_reused, job.made.passes);
+    printf("%.1f s\n", (double)(zt_now_mono_us() - job.term.began_us) / (double)ZT_SECOND_US);
     return ZT_EXIT_OK;
 }
 

@@ -110,7 +110,8 @@ enum zt_code zt_render(const struct zt_render *r, struct zt_plan *ret, struct zt
                                   .on_progress = on_progress,
                                   .user = &s,
                                   .on_preview = preview != NULL ? on_preview : NULL,
-                                  .preview_every = r->preview_every };
+                                  .preview_every = r->preview_every,
+                                  .made = r->made };
     enum zt_code rc = zt_generate(r->engine, r->request, &sink, err);
     if (s.rc != ZT_OK) { /* the engine only knows that it was told to stop */
         if (err != NULL)

@@ -22,6 +22,7 @@ struct zt_render {
     const char *preset;
     int crf, threads;
     const char *title, *comment;
+    struct zt_made *made;                                    /* as of zt_sink */
     void (*planned)(void *user, const struct zt_plan *plan); /* before any work; may be NULL */
     zt_progress_fn *on_progress;                             /* may be NULL; non-zero stops */
     bool (*must_end)(void *user);                            /* asked at every frame; may be NULL */

@@ -57,6 +57,7 @@ struct job {
     struct zt_i2v in;
     struct zt_image image, end_image;
     struct zt_plan plan;
+    struct zt_made made;
     char tmp[FILES][PATH_MAX];            /* "" once published or when never made */
     char published[FILES][BLOB_NAME_MAX]; /* "" before */
     char scratch[PATH_MAX];               /* what the engine keeps for another attempt */
@@ -277,6 +278,7 @@ static enum zt_code generate(struct job *job, struct zt_err *err)
                                    config->engine, job->task->model, job->in.seed, job->task->id),
         .live_path = job->preview[0] != '\0' ? job->preview : NULL,
         .preview_every = (int)config->preview_every,
+        .made = &job->made,
         .on_live = on_live,
         .planned = planned,
         .on_progress = on_progress,
@@ -387,9 +389,10 @@ static void log_end(const struct job *job, enum zt_run_end end, const struct zt_
     switch (end) {
     case ZT_RUN_SUCCEEDED:
         ZT_LOG(INFO, "task_succeeded",
-               "task=%s attempt=%d took_us=%" PRId64 " width=%d height=%d frames=%d bytes=%" PRId64,
+               "task=%s attempt=%d took_us=%" PRId64 " width=%d height=%d frames=%d bytes=%" PRId64
+               " passes=%d passes_reused=%d",
                id, attempt, took_us, job->plan.width_px, job->plan.height_px, job->plan.frames,
-               job->bytes);
+               job->bytes, job->made.passes, job->made.passes_reused);
         break;
     case ZT_RUN_FAILED:
         ZT_LOG(INFO, "task_failed",

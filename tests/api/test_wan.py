@@ -183,7 +183,7 @@ class NoMemory(Case):
         self.assertEqual(probe(path)["nb_read_frames"], "49")
 
 
-class Refused(unittest.TestCase):
+class Generates(unittest.TestCase):
     def generate(self, *flags, env=None):
         return subprocess.run([harness.PROGRAM, "generate", os.path.join(ROOT, "examples/coffee.jpg"), "x",
                                "--engine=wan", *flags], capture_output=True, text=True, cwd=self.temp.name,
@@ -224,6 +224,12 @@ class Refused(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("w8a8 is all, which needs the CPU and its fast backend: the fast CPU backend is not there",
                       done.stderr)
+
+    def test_says_how_many_passes_were_reused(self):  # random weights change much, so few are
+        path = model(self.temp.name, {"steps": 32, "step_cache": 1, "max_pixels": 4096})
+        done = self.generate(f"--model={path}", "--resolution=480p", "--duration=2", "--seed=1", "--threads=1",
+                             "--preset=ultrafast")
+        self.assertRegex(done.stdout, r", engine wan, \d+ of 64 passes reused, [0-9.]+ s$")
 
     def test_an_unknown_device_is_named(self):
         done = self.generate(f"--model={MODEL}", "--device=abacus")

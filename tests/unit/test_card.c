@@ -15,6 +15,7 @@ static void starts_from_the_model_s_own_values(void)
     CHECK_INT("steps", card.schedule.steps, 50);
     CHECK_NEAR("guidance", card.guidance, 5, 0);
     CHECK_NEAR("guided everywhere", card.guidance_interval[1], 1, 0);
+    CHECK_NEAR("no cache", card.step_cache, 0, 0);
     CHECK_NEAR("shift", card.schedule.shift, 5, 0);
     CHECK_NEAR("shift at 480p", card.shift_480p, 3, 0);
     CHECK_INT("update", card.schedule.update, ZT_UPDATE_UNIPC);
@@ -31,6 +32,7 @@ static void describes_a_distilled_model(void)
         "{\"name\": \"FastWan\", \"levels\": [1, 0.757, 0.522], \"sampler\": \"renoise\","
         " \"guidance\": 1, \"guidance_interval\": [0.25, 0.75], \"negative_prompt\": \"\", "
         "\"decoder\": \"tiny\", \"w8a8\": \"all\", \"attention\": \"int8\","
+        " \"step_cache\": 0.08,"
         " \"files\": {\"dit\": \"sub/dit.gguf\", \"tiny\": \"taew2_2.safetensors\"},"
         " \"max_frames\": 81, \"overlap_frames\": 1, \"max_pixels\": 500000}";
     struct zt_card card;
@@ -46,6 +48,7 @@ static void describes_a_distilled_model(void)
     CHECK_NEAR("nor at 480p", card.shift_480p, 1, 0);
     CHECK_NEAR("guided above", card.guidance_interval[0], 0.25, 0);
     CHECK_NEAR("and up to", card.guidance_interval[1], 0.75, 0);
+    CHECK_NEAR("cache", card.step_cache, 0.08, 0);
     CHECK_INT("sampler", card.schedule.update, ZT_UPDATE_RENOISE);
     CHECK_INT("decoder", card.decoder, ZT_DECODER_TINY);
     CHECK_INT("w8a8", card.w8a8, ZT_DIT_W8A8_ALL);
@@ -112,6 +115,9 @@ static const struct {
     { "absolute", "{\"files\":{\"dit\":\"/etc/passwd\"}}", "within the model's folder" },
     { "outside", "{\"files\":{\"dit\":\"a/../../b\"}}", "within the model's folder" },
     { "decoder", "{\"decoder\":\"huge\"}", "decoder must be one of vae, tiny" },
+    { "cache", "{\"step_cache\":1.5}", "step_cache must be a number from 0 to 1" },
+    { "cache below", "{\"step_cache\":-0.1}", "step_cache must be a number from 0 to 1" },
+    { "cache, no number", "{\"step_cache\":true}", "step_cache must be a number" },
     { "w8a8", "{\"w8a8\":\"attention\"}", "w8a8 must be one of none, ffn, all" },
     { "attention", "{\"attention\":\"int4\"}", "attention must be one of full, int8" },
     { "w8a8, no word", "{\"w8a8\":true}", "w8a8 must be one of none, ffn, all" },

@@ -67,6 +67,7 @@ static const struct row rows[] = {
     { "sampler",        WORD,    AT(schedule.update), 0,    ZT_UPDATES,      zt_update_names },
     { "guidance",       NUMBER,  AT(guidance),        1,    30,              NULL },
     { "guidance_interval", INTERVAL, AT(guidance_interval), 0, 1,            NULL },
+    { "step_cache",     NUMBER,  AT(step_cache),      0,    1,               NULL },
     { "negative_prompt", TEXT,   AT(negative),        0,    ZT_CARD_TEXT_MAX, NULL },
     { "decoder",        WORD,    AT(decoder),         0,    ZT_DECODERS,     zt_decoder_names },
     { "w8a8",           WORD,    AT(w8a8),            0,    ZT_DIT_W8A8S,    zt_dit_w8a8_names },

@@ -32,6 +32,7 @@ struct zt_card {
     double shift_480p;               /* in place of schedule.shift at 480p */
     double guidance;                 /* 1: one pass a step */
     double guidance_interval[2];     /* noise levels above the first, up to the second: guided */
+    double step_cache;               /* threshold of denoise.h's cache; 0: none */
     char negative[ZT_CARD_TEXT_MAX]; /* used with guidance above 1 */
     enum zt_decoder decoder;
     enum zt_dit_w8a8 w8a8;

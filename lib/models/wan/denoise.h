@@ -27,9 +27,17 @@ struct zt_wan_denoise {
     double guidance_interval[2];
     const struct zt_schedule *schedule;
     struct zt_dit_size size;
-    const float *given;    /* [channels][t][h][w]: the frames that are held; others are not read */
-    const bool *held;      /* [t]: such a frame is always clean and has timestep 0 */
-    uint64_t seed, stream; /* of the fresh noise some samplers add: streams stream + 1 + step */
+    const float *given; /* [channels][t][h][w]: the frames that are held; others are not read */
+    const bool *held;   /* [t]: such a frame is always clean and has timestep 0 */
+    /*
+     * Above 0: a threshold of zt_dit_forward_cached. The prompt's pass is asked, and guidance's
+     * does the same, as guidance multiplies an error that one alone has. All blocks run at the
+     * first two steps, where UniPC has no second order yet, at the last, at the first that is
+     * guided, and after three steps in a row without.
+     */
+    double cache;
+    struct zt_made *made;    /* passes are added; may be NULL */
+    uint64_t seed, stream;   /* of the fresh noise some samplers add: streams stream + 1 + step */
     zt_wan_step_fn *on_step; /* may be NULL */
     zt_wan_guess_fn *on_guess;
     int guess_every; /* on_guess is told each so many steps, not at the last; 0: never */

@@ -95,7 +95,8 @@ enum zt_code zt_dit_forward(struct zt_dit *dit, const struct zt_dit_prompt *prom
  * What passes leave for those at later steps, as from one step to the next the blocks add nearly
  * the same. For the steps of one latent, with a place for each of its prompts; in the host's
  * memory. First-block caching as in ParaAttention (Cheng, 2024), after TeaCache (Liu et al.,
- * "Timestep Embedding Tells: It's Time to Cache for Video Diffusion Model", 2024).
+ * "Timestep Embedding Tells: It's Time to Cache for Video Diffusion Model", 2024). Errors as of
+ * zt_dit_forward.
  */
 #define ZT_DIT_PROMPTS_MAX 2
 enum zt_code zt_dit_cache_new(const struct zt_dit *dit, struct zt_dit_size size, int prompts,
@@ -110,7 +111,7 @@ size_t zt_dit_cache_bytes(const struct zt_dit_config *config, struct zt_dit_size
  * what it added then by less than `threshold`, as mean |difference| over mean |what it added then|
  * in the frames whose timestep is not 0. With a threshold of 0 all blocks run, and v is that of
  * zt_dit_forward, bit for bit on the CPU. Place 0 alone can be asked so: others get 0, or INFINITY
- * to reuse whatever there is.
+ * to reuse whatever there is. Errors as of zt_dit_forward.
  */
 struct zt_dit_reuse {
     struct zt_dit_cache *cache;

@@ -206,6 +206,8 @@ static enum zt_code denoise(struct zt_wan_job *job, const float *given, const bo
         .size = job->size,
         .given = given,
         .held = held,
+        .cache = job->wan->exact ? 0 : job->wan->card.step_cache,
+        .made = job->meter.sink->made,
         .seed = (uint64_t)job->request->seed,
         .stream = (uint64_t)job->part * STREAMS_PER_PART,
         .on_step = on_step,

@@ -27,6 +27,14 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* What stays between steps is in the host's memory: only the CPU shares that. */
+static size_t cache_bytes(const struct zt_wan *wan, struct zt_dit_size size, size_t prompts)
+{
+    return wan->card.step_cache > 0 && zt_device_is_cpu(wan->device)
+               ? zt_dit_cache_bytes(&wan->dit_config, size, (int)prompts)
+               : 0;
+}
+
 static enum zt_code denoise_bytes(struct zt_wan *wan, struct zt_dit_size size, bool guided,
                                   size_t *ret, struct zt_err *err)
 {
@@ -37,7 +45,7 @@ static enum zt_code denoise_bytes(struct zt_wan *wan, struct zt_dit_size size, b
                                 &working, err));
     ZT_TRY(zt_dit_weight_bytes(wan->dit_weights, 0, wan->card.w8a8, wan->device, &weights, err));
     size_t latent = (size_t)c->channels * (size_t)size.t * (size_t)size.h * (size_t)size.w;
-    *ret = weights + working + 10 * latent * sizeof(float) +
+    *ret = weights + working + cache_bytes(wan, size, prompts) + 10 * latent * sizeof(float) +
            prompts * 2 * ZT_DIT_TEXT_ROWS * (size_t)c->dim * (size_t)c->layers * sizeof(float);
     return ZT_OK;
 }
