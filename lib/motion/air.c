@@ -176,6 +176,7 @@ static void draw_tile(const struct drawing *d, int column, int row, struct zt_ti
     if (d->air->veil == NULL && d->first[at] == d->first[at + 1])
         return;
     zt_tile_reset(tile, column, row, d->frame->view.width_px, d->frame->view.height_px);
+    zt_tile_fetch(tile, d->frame);
     if (d->air->veil != NULL)
         zt_veil_draw(d->air->veil, d->sight, tile);
     else

@@ -383,6 +383,7 @@ static void draw_rows(void *user, int first, int end)
             zt_tile_reset(&tile, column, row, width, height);
             if (!changes(d->light, &tile))
                 continue;
+            zt_tile_fetch(&tile, d->frame);
             fill_tile(d->light, &tile);
             zt_tile_apply(&tile, d->frame);
         }

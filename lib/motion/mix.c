@@ -10,12 +10,18 @@
 /* Black has no chroma to speak of; this much luma keeps the division by it tame. */
 #define LIFT 0.05F
 
+/* Bytes that come from memory together. */
+#define LINE        64
+
+#define TWICE(...)  __VA_ARGS__, __VA_ARGS__
+#define ACROSS(...) TWICE(TWICE(TWICE(TWICE(TWICE(__VA_ARGS__)))))
+
 /* An ordered dither of 4 x 4 (Bayer, 1973), the fractions that are added before rounding down. */
-static const float dither[4][4] = {
-    { 0.03125F, 0.53125F, 0.15625F, 0.65625F },
-    { 0.78125F, 0.28125F, 0.90625F, 0.40625F },
-    { 0.21875F, 0.71875F, 0.09375F, 0.59375F },
-    { 0.96875F, 0.46875F, 0.84375F, 0.34375F },
+static const float dither[4][ZT_TILE_WIDTH] = {
+    { ACROSS(0.03125F, 0.53125F, 0.15625F, 0.65625F) },
+    { ACROSS(0.78125F, 0.28125F, 0.90625F, 0.40625F) },
+    { ACROSS(0.21875F, 0.71875F, 0.09375F, 0.59375F) },
+    { ACROSS(0.96875F, 0.46875F, 0.84375F, 0.34375F) },
 };
 
 struct zt_tint zt_tint_of(float r, float g, float b)
@@ -47,6 +53,22 @@ void zt_tile_reset(struct zt_tile *t, int column, int row, int width_px, int hei
     t->half_height = (t->height + 1) / 2;
     t->cast_u = t->cast_v = 0;
     t->changes = 0;
+}
+
+void zt_tile_fetch(const struct zt_tile *t, const struct zt_frame_buf *frame)
+{
+    const struct zt_frame *v = &frame->view;
+
+    for (int y = 0; y < t->height; y++) {
+        const uint8_t *row = frame->plane[0] + (size_t)(t->top + y) * v->stride[0] + t->left;
+        for (int x = 0; x < t->width; x += LINE)
+            __builtin_prefetch(row + x);
+    }
+    for (int p = 1; p <= 2; p++) {
+        const uint8_t *row = frame->plane[p] + (size_t)t->top / 2 * v->stride[p] + t->left / 2;
+        for (int y = 0; y < t->half_height; y++, row += v->stride[p])
+            __builtin_prefetch(row);
+    }
 }
 
 void zt_tile_clear(struct zt_tile *t)
@@ -145,8 +167,7 @@ ZT_MEDIA_CLONES static void add_cast(const float *restrict keep, const float *re
 }
 
 /* Two rows of luma and the row of chroma between them. */
-static void apply_rows(const struct zt_tile *t, int y, float (*offset)[ZT_TILE_WIDTH],
-                       struct zt_frame_buf *frame)
+static void apply_rows(const struct zt_tile *t, int y, struct zt_frame_buf *frame)
 {
     const size_t *stride = frame->view.stride;
     float before[2][ZT_TILE_WIDTH], after[2][ZT_TILE_WIDTH]; /* widths are even: no gap is read */
@@ -155,7 +176,7 @@ static void apply_rows(const struct zt_tile *t, int y, float (*offset)[ZT_TILE_W
     size_t row = (size_t)(t->top + y) / 2, left = (size_t)t->left / 2;
 
     for (int k = 0; k < rows; k++)
-        mix_luma(t->keep[y + k], t->light[y + k], offset[(y + k) & 3],
+        mix_luma(t->keep[y + k], t->light[y + k], dither[(y + k) & 3],
                  frame->plane[0] + (size_t)(t->top + y + k) * stride[0] + t->left, before[k],
                  after[k], t->width);
     halve(before[0], before[rows - 1], half[0], t->half_width);
@@ -174,12 +195,7 @@ static void apply_rows(const struct zt_tile *t, int y, float (*offset)[ZT_TILE_W
 
 void zt_tile_apply(const struct zt_tile *t, struct zt_frame_buf *frame)
 {
-    float offset[4][ZT_TILE_WIDTH];
-
-    for (int y = 0; y < 4; y++)
-        for (int x = 0; x < ZT_TILE_WIDTH; x++)
-            offset[y][x] = dither[y][x & 3];
     for (int y = 0; y < t->height; y += 2)
         if ((t->changes >> y / 2 & 1) != 0)
-            apply_rows(t, y, offset, frame);
+            apply_rows(t, y, frame);
 }

@@ -54,6 +54,9 @@ int zt_tile_rows(int height_px);
  */
 void zt_tile_reset(struct zt_tile *tile, int column, int row, int width_px, int height_px);
 
+/* Has the frame's samples brought near, for who will apply the tile a little later. */
+void zt_tile_fetch(const struct zt_tile *tile, const struct zt_frame_buf *frame);
+
 /* Keeps everything and adds no light; the second is for who writes what is kept. */
 void zt_tile_clear(struct zt_tile *tile);
 void zt_tile_clear_light(struct zt_tile *tile);

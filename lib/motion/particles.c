@@ -364,7 +364,7 @@ static void travel(const struct particle *p, const struct look *l, double t_s, d
         if (p->kind != ZT_PARTICLE_EMBER)
             age -= (double)p->life_s / 2;
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && p->sway != 0; i++) { /* rain does not */
         double at = 2 * M_PI * (double)p->hz[i] * t_s + (double)p->phase[i];
         swayed += sin(at) / (i + 1);
         bobbed += cos(at) / (i + 1);
