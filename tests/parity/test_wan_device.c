@@ -5,6 +5,7 @@
 #include "own_device.h"
 
 #include "base/file.h"
+#include "fixture_picture.h"
 #include "models/wan/inside.h"
 #include "models/wan/wan.h"
 #include "parity.h"
@@ -45,19 +46,6 @@ static int on_preview(void *user, const struct zt_frame *frame, int index, int f
     return 0;
 }
 
-static struct zt_image picture(void)
-{
-    struct zt_image image = { 0 };
-    struct zt_image_limits limits = { .min_side_px = 16 };
-    struct zt_buf buf;
-
-    zt_buf_init(&buf, 1 << 20);
-    CHECK_INT("picture", zt_file_read(MODEL "/ref/pipeline_first.png", &buf, &err), ZT_OK);
-    CHECK_INT("picture", zt_image_decode(buf.data, buf.n, &limits, &image, &err), ZT_OK);
-    zt_buf_clear(&buf);
-    return image;
-}
-
 /* exact: in f32. cache: the card's step_cache. */
 static void make(const char *device, bool offload, bool exact, double cache, struct film *ret)
 {
@@ -66,7 +54,7 @@ static void make(const char *device, bool offload, bool exact, double cache, str
                                                .threads = 1,
                                                .device = device,
                                                .offload = offload };
-    struct zt_image first = picture();
+    struct zt_image first = picture(MODEL "/ref/pipeline_first.png");
     const struct zt_plan plan = {
         .width_px = WIDTH, .height_px = HEIGHT, .frames = FRAMES, .fps = 24
     };

@@ -5,6 +5,7 @@
 #include "models/wan/inside.h"
 
 #include "base/file.h"
+#include "fixture_picture.h"
 #include "models/wan/denoise.h"
 #include "models/wan/dit_inside.h"
 #include "models/wan/picture.h"
@@ -49,20 +50,6 @@ static float *values(const char *name)
     size_t n;
 
     return parity_values(recorded, name, &n);
-}
-
-/* A picture of the fixtures. */
-static struct zt_image picture(const char *path)
-{
-    struct zt_image image = { 0 };
-    struct zt_image_limits limits = { .min_side_px = 16 };
-    struct zt_buf buf;
-
-    zt_buf_init(&buf, 1 << 20);
-    CHECK_INT(path, zt_file_read(path, &buf, &err), ZT_OK);
-    CHECK_INT(path, zt_image_decode(buf.data, buf.n, &limits, &image, &err), ZT_OK);
-    zt_buf_clear(&buf);
-    return image;
 }
 
 /* ---- the networks, one after the other ----------------------------------------------------- */

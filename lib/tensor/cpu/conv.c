@@ -8,6 +8,7 @@
  *   channels last    gathered [pixel][tap, channel]; the kernel is turned to [out][tap, channel]
  *   channels apart   gathered [channel, tap][pixel]; the kernel is [out][channel, tap] already
  * A "slab" is the part of the sum done in one go: taps of all channels, or channels of all taps.
+ * Kernels of 3 x 3 with channels last are mostly winograd.c's.
  */
 #include "tensor/cpu/inside.h"
 #include "tensor/cpu/winograd.h"

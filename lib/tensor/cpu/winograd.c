@@ -30,7 +30,7 @@
 #define SLAB        512 /* channels in */
 #define LEAST_WIDTH 32
 #define LEAST_TILES 64
-/* Floats between places: streams that are apart by a power of two would share lines of the cache. */
+/* Floats between places: powers of two apart, streams would share lines of the cache. */
 #define GAP 16
 
 struct run {
