@@ -38,7 +38,7 @@ struct run {
     int64_t across, down, tiles, each; /* tiles by axis, in all, of a task */
     int64_t slab;
     int64_t first, outs; /* channels out at hand */
-    float *kernels;      /* [PLACES][outs][times * in], places kernels_apart */
+    float *kernels;      /* [PLACES][times * in][outs], places kernels_apart */
     int64_t kernels_apart, pixels_apart, sums_apart;
 };
 
@@ -121,7 +121,7 @@ static inline void store(float *to, lanes v)
 
 /* ---- kernels ------------------------------------------------------------------------------- */
 
-/* Eight channels of kernels, `step` floats apart, to PLACES places `apart`. */
+/* The kernels of eight channels out, `step` floats apart, to PLACES places `apart`. */
 static void turn_eight(const float *from, int64_t step, float *to, int64_t apart)
 {
     lanes g[3][3], half[SEEN][3], whole[SEEN];
@@ -144,19 +144,20 @@ static void turn_eight(const float *from, int64_t step, float *to, int64_t apart
     }
 }
 
-/* A channel out. */
+/* Eight channels out. */
 static bool turn_kernels(const void *user, int64_t task, float *scratch)
 {
     const struct run *r = user;
     const struct zt_winograd *w = &r->w;
-    int64_t terms = w->times * w->in;
+    int64_t terms = w->times * w->in, out = task * LANES;
 
-    zt_fast_unpack(w->type, w->kernel + (size_t)(r->first + task) * w->kernel_step, scratch,
-                   terms * TAPS);
+    for (int64_t o = 0; o < LANES; o++)
+        zt_fast_unpack(w->type, w->kernel + (size_t)(r->first + out + o) * w->kernel_step,
+                       scratch + o * terms * TAPS, terms * TAPS);
     for (int64_t t = 0; t < w->times; t++)
-        for (int64_t c = 0; c < w->in; c += LANES)
-            turn_eight(scratch + (c * w->times + t) * TAPS, w->times * TAPS,
-                       r->kernels + task * terms + t * w->in + c, r->kernels_apart);
+        for (int64_t c = 0; c < w->in; c++)
+            turn_eight(scratch + (c * w->times + t) * TAPS, terms * TAPS,
+                       r->kernels + (t * w->in + c) * r->outs + out, r->kernels_apart);
     return true;
 }
 
@@ -253,8 +254,6 @@ static void finish(const struct run *r, int64_t first, int64_t n, const float *s
 static bool multiply(const struct run *r, int64_t n, int64_t time, int64_t c, int64_t slab,
                      const float *pixels, float *sums)
 {
-    int64_t terms = r->w.times * r->w.in;
-
     for (int place = 0; place < PLACES; place++) {
         struct zt_fast_gemm g = {
             .m = n,
@@ -262,9 +261,8 @@ static bool multiply(const struct run *r, int64_t n, int64_t time, int64_t c, in
             .k = slab,
             .a = pixels + place * r->pixels_apart,
             .lda = slab,
-            .b = r->kernels + place * r->kernels_apart + time * r->w.in + c,
-            .ldb = terms,
-            .b_by_column = true,
+            .b = r->kernels + place * r->kernels_apart + (time * r->w.in + c) * r->outs,
+            .ldb = r->outs,
             .c = sums + place * r->sums_apart,
             .ldc = r->outs,
             .alpha = 1,
@@ -321,7 +319,7 @@ bool zt_winograd(struct zt_fast *fast, const struct zt_winograd *w)
         return false;
     for (; r.first < w->out; r.first += r.outs) {
         r.outs = zt_fast_least(most, w->out - r.first);
-        if (!zt_fast_for(fast, r.outs, (size_t)(terms * TAPS), turn_kernels, &r) ||
+        if (!zt_fast_for(fast, r.outs / LANES, (size_t)(LANES * terms * TAPS), turn_kernels, &r) ||
             !zt_fast_for(fast, zt_fast_parts(r.tiles, r.each),
                          (size_t)(PLACES * (r.sums_apart + r.pixels_apart)), draw, &r))
             return false;
