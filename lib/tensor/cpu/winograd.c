@@ -14,8 +14,6 @@
 
 #include "tensor/cpu/lanes.h"
 
-#include <string.h>
-
 #define SIDE   4
 #define SEEN   6
 #define PLACES (SEEN * SEEN)
@@ -114,6 +112,12 @@ static inline lanes load(const float *from)
     return *(const lanes *)(const void *)from;
 }
 
+static inline lanes load_apart(const float *from, int64_t step)
+{
+    return (lanes){ from[0],        from[step],     from[2 * step], from[3 * step],
+                    from[4 * step], from[5 * step], from[6 * step], from[7 * step] };
+}
+
 static inline void store(float *to, lanes v)
 {
     *(lanes *)(void *)to = v;
@@ -124,15 +128,12 @@ static inline void store(float *to, lanes v)
 /* The kernels of eight channels out, `step` floats apart, to PLACES places `apart`. */
 static void turn_eight(const float *from, int64_t step, float *to, int64_t apart)
 {
-    lanes g[3][3], half[SEEN][3], whole[SEEN];
+    lanes half[SEEN][3], whole[SEEN];
 
     for (int i = 0; i < 3; i++) {
         lanes column[SEEN], taps[3];
         for (int j = 0; j < 3; j++)
-            for (int l = 0; l < LANES; l++)
-                g[j][i][l] = from[l * step + j * 3 + i];
-        for (int j = 0; j < 3; j++)
-            taps[j] = g[j][i];
+            taps[j] = load_apart(from + j * 3 + i, step);
         turn_kernel(taps, column);
         for (int j = 0; j < SEEN; j++)
             half[j][i] = column[j];
