@@ -24,6 +24,8 @@ KILLS = os.environ.get("KILLS", "200")
 FUZZ_SECONDS = os.environ.get("FUZZ_SECONDS", "10")
 PY = sys.executable
 PRINTING = threading.Lock()
+# Unit tests of what several threads use.
+CONCURRENT = ["json", "store", "view", "batch", "blob", "http", "client", "deliver", "rate", "warp", "ahead"]
 
 
 def ctest(preset, *args):
@@ -40,8 +42,8 @@ STAGES = [
     ("crash", 1, False, f"{KILLS} kills, crash points, stopped workers, bad receivers",
      [[PY, "tests/crash/run.py", "--program", ASAN, "--kills", KILLS]]),
     ("threads", 2, False, "the concurrent parts, clang with TSan",
-     [["tools/build", "tsan"],
-      ctest("tsan", "-R", "unit.(json|store|view|batch|blob|http|client|deliver|rate|warp|ahead)$"),
+     [["tools/build", "tsan", "zoetrope", *(f"test_{name}" for name in CONCURRENT)],
+      ctest("tsan", "-R", f"unit.({'|'.join(CONCURRENT)})$"),
       [PY, "tests/crash/run.py", "--program", TSAN, "--smoke"]]),
     ("simd", 2, True, "the NEON path on an emulated AArch64, the AVX-512 path lowered to this machine",
      [["tests/arm"], ["tests/avx512"]]),
@@ -53,7 +55,7 @@ STAGES = [
     ("cli", 3, True, "the command line from outside", [[PY, "tests/cli/run.py", "--program", ASAN]]),
     ("page", 3, False, "the page in a real browser",
      [["tests/node/install"], ["node", "tests/page/run.mjs", "--program", ASAN]]),
-    ("faults", 3, False, "many tasks, stalling clients, a held database, calls that fail",
+    ("faults", 1, False, "many tasks, stalling clients, a held database, calls that fail",
      [[PY, "tests/faults/run.py", "--program", ASAN]]),
     ("first-run", 1, False, "the README's first command in an empty clone", [["tests/first-run"]]),
 ]

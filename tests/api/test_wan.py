@@ -344,7 +344,10 @@ class DiesBeforeARecord(Watched):
 
     def test_the_task_is_made_all_the_same(self):
         self.video(self.make())
-        log = self.server.text_of_log()
+        log, end = "", time.monotonic() + 30
+        while "task_succeeded" not in log and time.monotonic() < end: # it is said after the answer is there
+            time.sleep(0.1)
+            log = self.server.text_of_log()
         self.assertEqual((log.count("worker_died"), log.count("task_succeeded")), (1, 1), log)
         self.nothing_is_left()
 

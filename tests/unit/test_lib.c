@@ -30,7 +30,9 @@ static void paint(void)
 
 static struct zt_request request_for(const char *prompt)
 {
-    return (struct zt_request){ .image = &image, .prompt = prompt, .duration_s = 2, .seed = 5 };
+    return (struct zt_request){
+        .image = &image, .prompt = prompt, .resolution = ZT_480P, .duration_s = 2, .seed = 5
+    };
 }
 
 static struct zt_engine *open_engine(int threads)
