@@ -4,6 +4,8 @@
  *
  *     bench_ops [THREADS [FILTER]]
  *
+ * A convolution counts the multiplications of plain sums, of which Winograd's way needs a quarter.
+ *
  * Our backend gets all of them here, in f32, or in what ZOETROPE_CPU=bf16 says; which it takes by
  * itself, lib/tensor/cpu/README.md says.
  *
