@@ -211,7 +211,7 @@ static bool is_for_winograd(const struct conv *c)
     return is;
 }
 
-static struct zt_winograd winograd_of(const struct conv *c, int64_t batch)
+static struct zt_winograd winograd_of(const struct conv *c)
 {
     struct zt_winograd w = {
         .type = c->type,
@@ -220,9 +220,12 @@ static struct zt_winograd winograd_of(const struct conv *c, int64_t batch)
         .in = c->in,
         .out = c->out,
         .times = c->taps[2],
-        .x = c->x + batch * c->batch_step,
-        .y = c->y + batch * c->y_batch,
+        .x = c->x,
+        .y = c->y,
         .stride_t = c->stride[2],
+        .batch = c->batch,
+        .x_batch = c->batch_step,
+        .y_batch = c->y_batch,
     };
 
     for (int i = 0; i < 3; i++) {
@@ -237,16 +240,10 @@ static struct zt_winograd winograd_of(const struct conv *c, int64_t batch)
 bool zt_fast_conv(struct zt_fast *fast, struct ggml_tensor *op)
 {
     struct conv c = describe(op);
-    struct zt_winograd winograd = winograd_of(&c, 0);
+    struct zt_winograd winograd = winograd_of(&c);
 
-    if (is_for_winograd(&c) && zt_winograd_worth(&winograd)) {
-        for (int64_t i = 0; i < c.batch; i++) {
-            winograd = winograd_of(&c, i);
-            if (!zt_winograd(fast, &winograd))
-                return false;
-        }
-        return true;
-    }
+    if (is_for_winograd(&c) && zt_winograd_worth(&winograd))
+        return zt_winograd(fast, &winograd);
     /* A slab counts taps of all channels, or channels of all taps. */
     int64_t parts = c.last ? c.n_taps : c.in, each = c.last ? c.in : c.n_taps;
     int64_t most = zt_fast_least(parts, SLAB_FLOATS / each > 0 ? SLAB_FLOATS / each : 1);

@@ -47,7 +47,7 @@ bool zt_winograd_takes(int64_t channels)
 
 static int64_t tiles_of(const struct zt_winograd *w)
 {
-    return zt_fast_parts(w->to[0], SIDE) * zt_fast_parts(w->to[1], SIDE) * w->to[2];
+    return zt_fast_parts(w->to[0], SIDE) * zt_fast_parts(w->to[1], SIDE) * w->to[2] * w->batch;
 }
 
 bool zt_winograd_worth(const struct zt_winograd *w)
@@ -165,13 +165,15 @@ static bool turn_kernels(const void *user, int64_t task, float *scratch)
 /* ---- tiles --------------------------------------------------------------------------------- */
 
 struct tile {
-    int64_t x, y, t; /* its first result */
+    int64_t x, y, t, batch; /* its first result */
 };
 
 static struct tile tile_at(const struct run *r, int64_t index)
 {
+    int64_t frame = index / r->across / r->down, times = r->w.to[2];
+
     return (struct tile){ index % r->across * SIDE, index / r->across % r->down * SIDE,
-                          index / r->across / r->down };
+                          frame % times, frame / times };
 }
 
 static const float nothing[SLAB];
@@ -181,6 +183,7 @@ static void look(const struct zt_winograd *w, struct tile tile, int64_t time, in
                  const float *ret[PLACES])
 {
     int64_t t = tile.t * w->stride_t + time - w->pad[2];
+    const float *from = w->x + tile.batch * w->x_batch + c;
 
     for (int j = 0; j < SEEN; j++)
         for (int i = 0; i < SEEN; i++) {
@@ -188,7 +191,7 @@ static void look(const struct zt_winograd *w, struct tile tile, int64_t time, in
             bool is =
                 x >= 0 && x < w->size[0] && y >= 0 && y < w->size[1] && t >= 0 && t < w->size[2];
             ret[j * SEEN + i] =
-                is ? w->x + x * w->step[0] + y * w->step[1] + t * w->step[2] + c : nothing;
+                is ? from + x * w->step[0] + y * w->step[1] + t * w->step[2] : nothing;
         }
 }
 
@@ -245,7 +248,8 @@ static void finish(const struct run *r, int64_t first, int64_t n, const float *s
     for (int64_t o = 0; o < r->outs; o += LANES)
         for (int64_t i = 0; i < n; i++) {
             struct tile tile = tile_at(r, first + i);
-            float *to = w->y + (r->first + o) * plane + tile.t * frame + tile.y * w->to[0] + tile.x;
+            float *to = w->y + tile.batch * w->y_batch + (r->first + o) * plane + tile.t * frame +
+                        tile.y * w->to[0] + tile.x;
             finish_eight(sums + i * r->outs + o, r->sums_apart, to, plane, w->to[0],
                          (int)zt_fast_least(SIDE, w->to[0] - tile.x),
                          (int)zt_fast_least(SIDE, w->to[1] - tile.y));

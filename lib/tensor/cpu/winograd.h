@@ -17,6 +17,7 @@ struct zt_winograd {
     int64_t size[3], step[3], pad[3];
     float *y; /* [out][to[2]][to[1]][to[0]] */
     int64_t to[3], stride_t;
+    int64_t batch, x_batch, y_batch; /* how many of all that, and how far apart */
 };
 
 /* Channels it can take, in or out. */
