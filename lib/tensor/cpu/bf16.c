@@ -119,17 +119,17 @@ static bool has(dnnl_cpu_isa_t what)
     return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)what) == (unsigned)what;
 }
 
+static bool both_right(void)
+{
+    return is_right(false) && is_right(true);
+}
+
 static bool right_here;
 
 static void look(void)
 {
-    int openmp = omp_get_max_threads();
-
-    if (dnnl_gemm_bf16bf16f32 == NULL || !has(dnnl_cpu_isa_avx512_core))
-        return;
-    omp_set_num_threads(1);
-    right_here = is_right(false) && is_right(true);
-    omp_set_num_threads(openmp);
+    right_here = dnnl_gemm_bf16bf16f32 != NULL && has(dnnl_cpu_isa_avx512_core) &&
+                 zt_openmp_alone(both_right);
 }
 
 bool zt_fast_bf16_works(void)

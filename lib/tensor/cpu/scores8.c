@@ -46,15 +46,16 @@ static bool is_exact(int sign)
     return same;
 }
 
+static bool both_exact(void)
+{
+    return is_exact(1) && is_exact(-1);
+}
+
 static bool exact_here;
 
 static void look(void)
 {
-    int openmp = omp_get_max_threads();
-
-    omp_set_num_threads(1);
-    exact_here = is_exact(1) && is_exact(-1);
-    omp_set_num_threads(openmp);
+    exact_here = zt_openmp_alone(both_exact);
 }
 
 bool zt_scores8_exact(void)

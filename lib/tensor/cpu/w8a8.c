@@ -111,16 +111,18 @@ static bool is_exact(int a, int b)
     return same;
 }
 
+static bool all_exact(void)
+{
+    const int x = ZT_W8A8_MOST_X, w = ZT_W8A8_MOST_W;
+
+    return is_exact(x, w) && is_exact(x, -w) && is_exact(-x, w) && is_exact(-x, -w);
+}
+
 static bool exact_here;
 
 static void look(void)
 {
-    const int x = ZT_W8A8_MOST_X, w = ZT_W8A8_MOST_W;
-    int openmp = omp_get_max_threads();
-
-    omp_set_num_threads(1);
-    exact_here = is_exact(x, w) && is_exact(x, -w) && is_exact(-x, w) && is_exact(-x, -w);
-    omp_set_num_threads(openmp);
+    exact_here = zt_openmp_alone(all_exact);
 }
 
 ggml_backend_buffer_type_t zt_fast_w8a8_buffers(void)
