@@ -74,8 +74,8 @@ double zt_schedule_sigma(const struct zt_schedule *schedule, int i)
 static void lay_out(struct zt_sampler *s, const struct zt_schedule *schedule)
 {
     for (int i = 0; i < s->steps; i++) {
-        double t = TRAINED_STEPS * zt_schedule_sigma(schedule, i);
-        s->sigma[i] = zt_schedule_sigma(schedule, i);
+        double sigma = zt_schedule_sigma(schedule, i), t = TRAINED_STEPS * sigma;
+        s->sigma[i] = sigma;
         s->timestep[i] = schedule->grid == ZT_GRID_LEVELS ? t : floor(t);
     }
     s->sigma[s->steps] = 0;
