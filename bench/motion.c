@@ -4,14 +4,15 @@
  *     bench_motion [PICTURE [PROMPT]]     ZOETROPE_BENCH_PRESET=NAME for another x264 preset
  *
  * For each resolution, 5 seconds of a push-in with parallax: (1) the whole pipeline, picture to
- * MP4; (2) the engine alone, its frames dropped; (3) x264 alone, given those same frames from
- * memory at the same preset and rate factor; (4) ffmpeg's zoompan on a four times enlarged input,
- * its usual recipe against jitter, with the same encoder settings, if there is an ffmpeg. Each is
- * its own process, so that peak memory is its own; the best of ROUNDS is printed. Two ratios: of
- * time, which only a quiet machine tells rightly, and of the processors' time over all threads;
- * then that time of the engine alone, and as far as its first frame (a few are drawn by then).
- * Then what each kind of weather adds to a 1080p frame. Last the goals of a 720p clip; the exit
- * status says whether one is missed by more than three times.
+ * MP4; (2) the engine alone, its frames dropped; (3) the encoder alone, given those same frames
+ * from memory; (4) x264 alone at the same preset and rate factor, not told that motion is smooth
+ * (bench/encode tells what that gives); (5) ffmpeg's zoompan on a four times enlarged input,
+ * its usual recipe against jitter, at that preset, if there is an ffmpeg. Each is its own process,
+ * so that peak memory is its own; the best of ROUNDS is printed. Two ratios of (1) to (4) and to
+ * (3): of time, which only a quiet machine tells rightly, and of the processors' time over all
+ * threads; then that time of the engine alone, and as far as its first frame (a few are drawn by
+ * then). Then what each kind of weather adds to a 1080p frame. Last the goals of a 720p clip; the
+ * exit status says whether one is missed by more than three times.
  *
  * Without PICTURE a synthetic one of 2400 x 1600 is made: fractal noise with a few things before
  * it, as hard to encode as a detailed photograph.
@@ -24,13 +25,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "clip.h"
 
-#define SECONDS 5
+#define SECONDS CLIP_SECONDS
 #define ROUNDS  3
 #define PRESET  "veryfast" /* what zt_video_open takes by itself */
 #define CRF     18
@@ -105,38 +105,13 @@ static void paint(struct zt_image *image)
     zt_pool_free(pool);
 }
 
-static void load(const char *path, struct zt_image *image)
-{
-    struct zt_buf bytes;
-    struct zt_err err = { 0 };
-
-    zt_buf_init(&bytes, 64U << 20);
-    if (zt_file_read(path, &bytes, &err) != ZT_OK ||
-        zt_image_decode(bytes.data, bytes.n, NULL, image, &err) != ZT_OK) {
-        fprintf(stderr, "bench_motion: %s: %s\n", path, err.msg);
-        exit(1);
-    }
-    zt_buf_clear(&bytes);
-}
-
 /* ---- the three pipelines ------------------------------------------------------------------- */
 
 struct taker {
-    struct zt_video *video; /* NULL: frames are not encoded */
-    uint8_t *frames;        /* NULL: and not kept */
-    size_t frame_bytes;
+    struct zt_video *video; /* NULL: frames are dropped */
     int64_t first_us;
     double first_cpu_s;
 };
-
-static double cpu_now(void)
-{
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
 
 static int take(void *user, const struct zt_frame *f, int index)
 {
@@ -146,15 +121,7 @@ static int take(void *user, const struct zt_frame *f, int index)
         t->first_us = zt_now_mono_us();
         t->first_cpu_s = cpu_now();
     }
-    if (t->video != NULL)
-        return zt_video_write(t->video, f, NULL) != ZT_OK;
-    uint8_t *to = t->frames != NULL ? t->frames + (size_t)index * t->frame_bytes : NULL;
-    for (int p = 0; to != NULL && p < 3; p++) {
-        size_t w = (size_t)f->width_px >> (p > 0);
-        for (int y = 0; y < f->height_px >> (p > 0); y++, to += w)
-            memcpy(to, f->plane[p] + (size_t)y * f->stride[p], w);
-    }
-    return 0;
+    return t->video != NULL && zt_video_write(t->video, f, NULL) != ZT_OK;
 }
 
 static struct zt_video *open_video(const struct job *job)
@@ -164,7 +131,8 @@ static struct zt_video *open_video(const struct job *job)
                                         .fps = job->plan.fps,
                                         .pixels = job->plan.pixels,
                                         .preset = job->preset,
-                                        .crf = CRF };
+                                        .crf = CRF,
+                                        .smooth = job->plan.smooth };
     struct zt_video *video = NULL;
     struct zt_err err = { 0 };
     char path[512];
@@ -177,14 +145,19 @@ static struct zt_video *open_video(const struct job *job)
     return video;
 }
 
+static struct zt_request request_of(const struct job *job)
+{
+    return (struct zt_request){ .image = &job->image,
+                                .prompt = job->prompt,
+                                .resolution = job->resolution,
+                                .duration_s = SECONDS,
+                                .seed = 1 };
+}
+
 static bool run_engine(const struct job *job, struct taker *taker)
 {
     struct zt_engine *engine = NULL;
-    struct zt_request request = { .image = &job->image,
-                                  .prompt = job->prompt,
-                                  .resolution = job->resolution,
-                                  .duration_s = SECONDS,
-                                  .seed = 1 };
+    const struct zt_request request = request_of(job);
     struct zt_sink sink = { .on_frame = take, .user = taker };
     struct zt_err err = { 0 };
 
@@ -223,31 +196,30 @@ static void engine_alone(const struct job *job, struct outcome *o)
     o->cpu_s = cpu_now() - cpu;
 }
 
-static void encoder_alone(const struct job *job, struct outcome *o)
+static void encode(const struct job *job, bool smooth, struct outcome *o)
 {
-    size_t w = (size_t)job->plan.width_px, h = (size_t)job->plan.height_px;
-    struct taker taker = { .frame_bytes = w * h * 3 / 2 };
+    const struct zt_request request = request_of(job);
+    struct clip clip = { 0 };
+    char path[512];
 
-    taker.frames = malloc(taker.frame_bytes * (size_t)job->plan.frames);
-    if (taker.frames == NULL || !run_engine(job, &taker))
-        return;
+    snprintf(path, sizeof(path), "%s/out.mp4", job->folder);
+    clip_make(&clip, &request);
     int64_t start = zt_now_mono_us();
     double cpu = cpu_now();
-    struct zt_video *video = open_video(job);
-    o->ok = true;
-    for (int i = 0; i < job->plan.frames; i++) {
-        const uint8_t *y = taker.frames + (size_t)i * taker.frame_bytes;
-        struct zt_frame frame = { .format = ZT_PIXELS_YUV420,
-                                  .width_px = job->plan.width_px,
-                                  .height_px = job->plan.height_px,
-                                  .plane = { y, y + w * h, y + w * h * 5 / 4 },
-                                  .stride = { w, w / 2, w / 2 } };
-        o->ok = o->ok && zt_video_write(video, &frame, NULL) == ZT_OK;
-    }
-    o->ok = zt_video_finish(video, NULL) == ZT_OK && o->ok;
-    zt_video_close(video);
+    o->ok = clip_encode(&clip, path, job->preset, CRF, smooth);
     o->seconds = (double)(zt_now_mono_us() - start) / 1e6;
     o->cpu_s = cpu_now() - cpu;
+    free(clip.frames);
+}
+
+static void preset_alone(const struct job *job, struct outcome *o)
+{
+    encode(job, false, o);
+}
+
+static void encoder_alone(const struct job *job, struct outcome *o)
+{
+    encode(job, job->plan.smooth, o);
 }
 
 /* The picture as PPM, then ffmpeg: crop to shape, enlarge four times, zoom, encode. */
@@ -318,10 +290,7 @@ static struct outcome best_of(measure_fn *measure, const struct job *job, int ro
 
 static void plan(struct job *job)
 {
-    struct zt_request request = { .image = &job->image,
-                                  .prompt = job->prompt,
-                                  .resolution = job->resolution,
-                                  .duration_s = SECONDS };
+    const struct zt_request request = request_of(job);
     struct zt_engine *engine = NULL;
     struct zt_err err = { 0 };
 
@@ -338,16 +307,16 @@ static struct outcome measure(struct job *job, const char *name)
     plan(job);
     struct outcome all = best_of(pipeline, job, ROUNDS);
     struct outcome engine_only = best_of(engine_alone, job, ROUNDS);
+    struct outcome preset = best_of(preset_alone, job, ROUNDS);
     struct outcome encoder = best_of(encoder_alone, job, ROUNDS);
     struct outcome peer = best_of(zoompan, job, 1);
-    double frames = job->plan.frames;
 
-    printf("%-5s %4dx%-4d  %6.2f s  %6.2f s (%5.2f ms/frame)  %6.2f s (%5.2f ms/frame)  %5.2f  "
-           "%5.2f  %5.2f s, %4.2f s  ",
+    printf("%-5s %4dx%-4d  %5.2f s  %5.2f s  %5.2f s  %5.2f s   %5.2f  %5.2f   %5.2f  %5.2f   "
+           "%5.2f s, %5.2f s   ",
            name, job->plan.width_px, job->plan.height_px, all.seconds, engine_only.seconds,
-           (engine_only.seconds - engine_only.first_s) * 1e3 / (frames - 1), encoder.seconds,
-           encoder.seconds * 1e3 / frames, all.seconds / encoder.seconds, all.cpu_s / encoder.cpu_s,
-           engine_only.cpu_s, engine_only.ready_s);
+           encoder.seconds, preset.seconds, all.seconds / preset.seconds, all.cpu_s / preset.cpu_s,
+           all.seconds / encoder.seconds, all.cpu_s / encoder.cpu_s, engine_only.cpu_s,
+           engine_only.ready_s);
     if (peer.ok)
         printf("%6.2f s  ", peer.seconds);
     else
@@ -401,13 +370,16 @@ int main(int argc, char **argv)
         return 1;
     }
     if (argc > 1)
-        load(argv[1], &job.image);
+        load_picture(argv[1], &job.image);
     else
         paint(&job.image);
     printf("%d s from a picture of %d x %d: \"%s\"; x264 %s, crf %d; %d cores\n", SECONDS,
            job.image.width_px, job.image.height_px, job.prompt, job.preset, CRF, zt_cores());
-    printf("                 whole     engine alone              x264 alone                ratio   "
-           " cpu   engine, to first  zoompan   first    peak\n");
+    printf("                                encoder    preset  whole / preset  whole / encoder   "
+           "engine, cpu\n");
+    printf(
+        "                 whole   engine   alone     alone    time    cpu    time    cpu    all, "
+        "to first  zoompan   first     peak\n");
     for (int r = ZT_480P; r <= ZT_1080P; r++) {
         job.resolution = (enum zt_resolution)r;
         struct outcome o = measure(&job, names[r]);

@@ -77,7 +77,8 @@ static void record(struct zt_engine *engine, const struct zt_image *image, const
                                               .height_px = plan.height_px,
                                               .fps = plan.fps,
                                               .pixels = plan.pixels,
-                                              .threads = 1 };
+                                              .threads = 1,
+                                              .smooth = plan.smooth };
     must(zt_video_open(path, &options, &t.video, &err), "video");
     must(zt_generate(engine, &request, &sink, &err), "generate");
     must(zt_video_finish(t.video, &err), "finish");

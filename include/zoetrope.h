@@ -169,6 +169,7 @@ struct zt_plan {
     int fps;    /* 24 */
     enum zt_pixels pixels;
     int64_t memory_bytes; /* what the engine will take at most; 0: little */
+    bool smooth;          /* motion is drawn, not found: the encoder can count on it */
 };
 
 /*
@@ -356,6 +357,7 @@ struct zt_video_options {
     const char *preset;           /* x264 preset, "veryfast" */
     int crf;                      /* 1 ... 51, 18 */
     int threads;                  /* one a core */
+    bool smooth;                  /* as planned: smaller files, sooner, at the same SSIM */
     const char *title, *comment;  /* metadata; comment names engine, model, seed, task */
     const char *live_path;        /* a second file, for watching meanwhile; NULL: none */
 };

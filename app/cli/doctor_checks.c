@@ -94,6 +94,7 @@ static enum zt_code encode(const struct zt_config *c, const struct zt_frame *fra
         .preset = c->preset,
         .crf = (int)c->crf,
         .threads = 1,
+        .smooth = true,
     };
     zt_auto(video) struct zt_video *video = NULL;
 

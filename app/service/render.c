@@ -96,6 +96,7 @@ enum zt_code zt_render(const struct zt_render *r, struct zt_plan *ret, struct zt
         .preset = r->preset,
         .crf = r->crf,
         .threads = r->threads,
+        .smooth = s.plan.smooth,
         .title = r->title,
         .comment = r->comment,
         .live_path = r->live_path,

@@ -72,7 +72,8 @@ static enum zt_code motion_plan(void *self, const struct zt_request *request, st
     (void)err;
     *ret = (struct zt_plan){ .frames = zt_frames_for(request->duration_s),
                              .fps = ZT_FPS,
-                             .pixels = ZT_PIXELS_YUV420 };
+                             .pixels = ZT_PIXELS_YUV420,
+                             .smooth = true };
     zt_size_for(request->resolution, request->image->width_px, request->image->height_px,
                 &ret->width_px, &ret->height_px);
     return ZT_OK;

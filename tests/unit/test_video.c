@@ -91,13 +91,16 @@ static double square_error(const struct zt_frame *a, const AVFrame *b)
     return sum;
 }
 
-static void check_frame(const AVFrame *got, int t)
+typedef void take_fn(void *user, const AVFrame *got, int t);
+
+static void check_frame(void *user, const AVFrame *got, int t)
 {
     struct zt_frame_buf rgb;
     struct zt_frame_buf want;
 
     CHECK_INT("rgb", zt_frame_buf_init(&rgb, ZT_PIXELS_RGB24, WIDTH, HEIGHT, NULL), ZT_OK);
     CHECK_INT("yuv", zt_frame_buf_init(&want, ZT_PIXELS_YUV420, WIDTH, HEIGHT, NULL), ZT_OK);
+    (void)user;
     paint(&rgb, t);
     zt_frame_convert(&rgb.view, &want, NULL);
     CHECK_BELOW("error (35 dB)", square_error(&want.view, got), 255 * 255 / pow(10, 3.5));
@@ -144,22 +147,26 @@ static void check_stream(const AVStream *stream)
     CHECK_INT("duration", stream->duration, FRAMES * 512);
 }
 
-static int decode_all(AVFormatContext *file, AVCodecContext *decoder)
+static int decode_all(AVFormatContext *file, take_fn *take, void *user)
 {
+    AVCodecContext *decoder = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_H264));
     AVPacket *packet = av_packet_alloc();
     AVFrame *frame = av_frame_alloc();
     int count = 0;
     bool more = true;
 
+    avcodec_parameters_to_context(decoder, file->streams[0]->codecpar);
+    CHECK_INT("decoder", avcodec_open2(decoder, NULL, NULL), 0);
     while (more) {
         more = av_read_frame(file, packet) >= 0;
         CHECK("sent", avcodec_send_packet(decoder, more ? packet : NULL) >= 0);
         av_packet_unref(packet);
         while (avcodec_receive_frame(decoder, frame) >= 0)
-            check_frame(frame, count++);
+            take(user, frame, count++);
     }
     av_packet_free(&packet);
     av_frame_free(&frame);
+    avcodec_free_context(&decoder);
     return count;
 }
 
@@ -184,11 +191,7 @@ static void can_be_read_back(void)
         CHECK_INT("streams", file->nb_streams, 1);
         check_stream(file->streams[0]);
         check_metadata(file);
-        AVCodecContext *decoder = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_H264));
-        avcodec_parameters_to_context(decoder, file->streams[0]->codecpar);
-        CHECK_INT("decoder", avcodec_open2(decoder, NULL, NULL), 0);
-        CHECK_INT("decoded", decode_all(file, decoder), FRAMES);
-        avcodec_free_context(&decoder);
+        CHECK_INT("decoded", decode_all(file, check_frame, NULL), FRAMES);
         avformat_close_input(&file);
         unlink(path);
     }
@@ -238,6 +241,101 @@ static void gives_the_same_bytes_again(void)
     zt_buf_clear(&a);
     unlink(first);
     unlink(path_of("again.mp4"));
+}
+
+/* ---- smooth motion ------------------------------------------------------------------------- */
+
+/* A slow zoom: FRAMES luma planes, one after the other, of waves of many lengths and directions. */
+static void paint_zoom(uint8_t *luma)
+{
+    static const float turn = 2.39996F; /* no two directions alike */
+
+    for (int t = 0; t < FRAMES; t++) {
+        float scale = 1 - 0.001F * (float)t;
+        for (int y = 0; y < HEIGHT; y++) {
+            for (int x = 0; x < WIDTH; x++) {
+                float u = scale * (float)(x - WIDTH / 2), v = scale * (float)(y - HEIGHT / 2);
+                float sum = 128;
+                for (int i = 0; i < 12; i++) {
+                    float k = 0.05F * powf(1.3F, (float)i);
+                    sum += 12 * sinf(k * (u * cosf(turn * (float)i) + v * sinf(turn * (float)i)) +
+                                     (float)(i * i));
+                }
+                *luma++ = (uint8_t)fminf(235, fmaxf(16, sum));
+            }
+        }
+    }
+}
+
+struct difference {
+    const uint8_t *luma;
+    double sum;
+};
+
+static void add_difference(void *user, const AVFrame *got, int t)
+{
+    struct difference *d = user;
+    const uint8_t *want = d->luma + (size_t)t * WIDTH * HEIGHT;
+
+    for (int y = 0; y < HEIGHT; y++) {
+        for (int x = 0; x < WIDTH; x++) {
+            double e = want[y * WIDTH + x] - got->data[0][(ptrdiff_t)y * got->linesize[0] + x];
+            d->sum += e * e;
+        }
+    }
+}
+
+/* How many bytes the zoom takes; its mean square error. */
+static size_t encode_zoom(const uint8_t *luma, bool smooth, double *ret_error)
+{
+    static uint8_t grey[WIDTH * HEIGHT / 4];
+    struct zt_video_options options = plain;
+    struct difference difference = { .luma = luma };
+    struct zt_video *video = NULL;
+    AVFormatContext *file = NULL;
+    const char *path = path_of("zoom.mp4");
+
+    memset(grey, 128, sizeof(grey));
+    options.pixels = ZT_PIXELS_YUV420;
+    options.smooth = smooth;
+    CHECK_INT("open", zt_video_open(path, &options, &video, NULL), ZT_OK);
+    for (int t = 0; t < FRAMES; t++) {
+        const struct zt_frame frame = { .format = ZT_PIXELS_YUV420,
+                                        .width_px = WIDTH,
+                                        .height_px = HEIGHT,
+                                        .plane = { luma + (size_t)t * WIDTH * HEIGHT, grey, grey },
+                                        .stride = { WIDTH, WIDTH / 2, WIDTH / 2 } };
+        CHECK_INT("write", zt_video_write(video, &frame, NULL), ZT_OK);
+    }
+    CHECK_INT("finish", zt_video_finish(video, NULL), ZT_OK);
+    zt_video_close(video);
+    CHECK_INT("open", avformat_open_input(&file, path, NULL, NULL), 0);
+    CHECK("info", avformat_find_stream_info(file, NULL) >= 0);
+    CHECK_INT("decoded", decode_all(file, add_difference, &difference), FRAMES);
+    avformat_close_input(&file);
+    *ret_error = difference.sum / ((double)FRAMES * WIDTH * HEIGHT);
+    struct zt_buf bytes = load(path);
+    size_t n = bytes.n;
+    zt_buf_clear(&bytes);
+    unlink(path);
+    return n;
+}
+
+static void spends_less_on_smooth_motion(void)
+{
+    uint8_t *luma = malloc((size_t)FRAMES * WIDTH * HEIGHT);
+    double plain_error = 0, smooth_error = 0;
+
+    if (luma == NULL)
+        return;
+    paint_zoom(luma);
+    double plain_bytes = (double)encode_zoom(luma, false, &plain_error);
+    double smooth_bytes = (double)encode_zoom(luma, true, &smooth_error);
+    printf("a slow zoom: %.0f bytes, mean square error %.2f; smooth %.0f, %.2f\n", plain_bytes,
+           plain_error, smooth_bytes, smooth_error);
+    CHECK_BELOW("size", smooth_bytes, 0.85 * plain_bytes);
+    CHECK_BELOW("error", smooth_error, 1.05 * plain_error);
+    free(luma);
 }
 
 static void leaves_nothing_unfinished(void)
@@ -362,6 +460,7 @@ int main(void)
     RUN(can_be_read_back);
     RUN(begins_with_the_index);
     RUN(gives_the_same_bytes_again);
+    RUN(spends_less_on_smooth_motion);
     RUN(leaves_nothing_unfinished);
     RUN(says_when_the_disk_is_full);
     RUN(refuses_options);
