@@ -15,6 +15,7 @@
 #include "motion/guided.h"
 #include "motion/regions.h"
 #include "motion/sight.h"
+#include "motion/standing.h"
 #include "motion/tones.h"
 #include "motion/weather.h"
 #include "prompt/prompt.h"
@@ -165,16 +166,23 @@ static void water_speeds(struct open *o)
     zt_box_mean(f->speed_y, f->speed_y, o->tmp, w, h, 3);
 }
 
-/* Clouds are farther, and so slower, towards the horizon. */
-static void cloud_speeds(struct open *o)
+/*
+ * Clouds are farther, and so slower, towards the horizon. They are slower near what stands before
+ * them too, by so much that no copy is carried as far as that; a cell of the warp that
+ * reaches over such a thing does not move.
+ */
+static void cloud_speeds(struct open *o, const struct zt_image *picture, struct zt_pool *pool)
 {
     struct zt_fluid *f = o->f;
     const float *mask = o->r.mask[ZT_REGION_SKY];
     int w = f->width, n = w * f->height, lowest = 1;
+    float top_speed = CLOUD_SPEED * 1.15F * o->unit * o->cloud;
+    float carried = top_speed * (float)(f->turn_s[1] / 2 * f->grid_x); /* grid points, at most */
+    float cell = 1.5F * ZT_CELL * (float)f->grid_x;
 
     for (int i = 0; i < n; i++)
         lowest = mask[i] > 0.5F && i / w > lowest ? i / w : lowest;
-    inside(o, mask, 4, o->tmp);
+    zt_standing_ramp(picture, &o->r, mask, cell, fmaxf(4, 1.5F * carried), pool, o->tmp2, o->tmp);
     for (int i = 0; i < n; i++) {
         float height = clamp01(1 - (float)(i / w) / (float)lowest);
         float speed = CLOUD_SPEED * (0.35F + 0.8F * height) * o->unit * o->cloud * o->tmp[i];
@@ -387,7 +395,7 @@ static enum zt_code prepare(struct open *o, const struct zt_image *picture, stru
     if (o->r.mask[ZT_REGION_WATER] != NULL)
         water_speeds(o);
     if (o->r.mask[ZT_REGION_SKY] != NULL)
-        cloud_speeds(o);
+        cloud_speeds(o, picture, pool);
     make_waves(o);
     make_sways(o);
     calm_the_rim(f);

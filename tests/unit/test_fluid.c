@@ -187,6 +187,56 @@ static void leaves_the_rest_alone(void)
     stage_close(&s);
 }
 
+/* Soft clouds over a hedge; before them a dark mast and a white one, four pixels wide. */
+static void masts(double x, double y, int noise, uint8_t rgb[3])
+{
+    int cloud = (int)(40 * sin(x * 25 + 2 * sin(y * 6)));
+
+    if (y < 0.4)
+        weather_put(rgb, 125 + cloud, 160 + cloud, 205 + cloud / 2);
+    else
+        weather_put(rgb, 50 + 2 * noise, 110 + 2 * noise, 35 + noise);
+    if (y > 0.08 && y < 0.5 && x > 0.3 && x < 0.308)
+        weather_put(rgb, 50, 50, 55);
+    if (y > 0.08 && y < 0.5 && x > 0.7 && x < 0.708)
+        weather_put(rgb, 250, 250, 250);
+}
+
+static void leaves_masts_straight(void)
+{
+    static const int mast[2] = { 144, 336 };
+    struct stage s;
+    double moved = 0;
+    int bent = 0;
+
+    stage_open(&s, 2);
+    free(s.picture.pixels);
+    zt_planes_clear(&s.planes);
+    s.picture = weather_picture(W, H, masts);
+    CHECK_INT("planes", zt_planes_init(&s.planes, &s.picture, 1, NULL, NULL), ZT_OK);
+    draw(&s, NULL, &s.clean);
+    stage_fluid(&s, ZT_ATMO_CLOUDS, 2);
+    for (double t = 2; t < 5; t += 0.7) {
+        stage_draw(&s, t);
+        moved += change_between(&s.clean, &s.frame, 0.05, 0.3);
+        for (int y = H / 12; y < H / 2; y++) {
+            for (int k = 0; k < 2; k++) {
+                size_t at = (size_t)y * s.clean.view.stride[0] + (size_t)mast[k];
+                for (int x = -3; x < 7; x++) {
+                    int d =
+                        abs(s.clean.plane[0][at + (size_t)x] - s.frame.plane[0][at + (size_t)x]);
+                    bent = d > bent ? d : bent;
+                }
+            }
+        }
+    }
+    CHECK_BELOW("clouds move", 2.5, moved);
+    CHECK_BELOW("masts do not", bent, 4);
+    printf("masts before clouds: %d levels at most, where clouds change by %.1f\n", bent,
+           moved / 5);
+    stage_close(&s);
+}
+
 static void begins_with_the_picture(void)
 {
     struct stage s;
@@ -350,6 +400,7 @@ int main(void)
     RUN(stays_inside_a_layer);
     RUN(moves_what_the_words_name);
     RUN(leaves_the_rest_alone);
+    RUN(leaves_masts_straight);
     RUN(begins_with_the_picture);
     RUN(does_not_depend_on_threads_or_order);
     RUN(grows_with_the_words);
