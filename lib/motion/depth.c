@@ -473,6 +473,7 @@ static enum zt_code draw_map(struct scene *s, struct zt_pool *pool, struct zt_de
 
     for (size_t i = 0; i < n; i++) {
         depth->z[i] = s->near_by[s->seg.label[i]];
+        depth->salient[i] = s->salient[s->seg.label[i]];
         for (int c = 0; c < 3; c++)
             s->lab[3 * i + (size_t)c] /= 100;
     }
@@ -516,9 +517,10 @@ enum zt_code zt_depth_estimate(const struct zt_image *picture, struct zt_pool *p
 
     depth.width = depth.width > 0 ? depth.width : 1;
     depth.height = depth.height > 0 ? depth.height : 1;
-    ZT_TRY(
-        zt_try_alloc((size_t)depth.width * (size_t)depth.height, sizeof(float), "depth", &z, err));
+    ZT_TRY(zt_try_alloc((size_t)depth.width * (size_t)depth.height, 2 * sizeof(float), "depth", &z,
+                        err));
     depth.z = z;
+    depth.salient = depth.z + (size_t)depth.width * (size_t)depth.height;
     struct scene *s = zt_new(struct scene);
     enum zt_code rc = estimate(picture, pool, &depth, s, err);
     zt_segments_clear(&s->seg);

@@ -13,12 +13,14 @@
 struct zt_pool;
 
 /*
- * z[y * width + x], 0 ... 1. The grid spans the whole picture, whatever its own size: grid point
- * (x, y) is the middle of its cell, picture position ((x + 0.5) / width, (y + 0.5) / height).
+ * z[y * width + x], 0 ... 1; salient in the same order, 0 ... 1: how much a place stands out from
+ * what lies along the picture's rim. The grid spans the whole picture, whatever its own size: grid
+ * point (x, y) is the middle of its cell, picture position ((x + 0.5) / width, (y + 0.5) / height).
  */
 struct zt_depth {
     int width, height;
     float *z;
+    float *salient; /* in z's memory; NULL: not known */
 };
 
 /*

@@ -28,6 +28,7 @@
 #include "motion/camera.h"
 #include "motion/choose.h"
 #include "motion/depth.h"
+#include "motion/focus.h"
 #include "motion/passage.h"
 #include "motion/scene.h"
 #include "motion/shots.h"
@@ -143,6 +144,21 @@ static enum zt_code find_path(struct run *run, int index, const struct zt_room *
     return ZT_OK;
 }
 
+/* A closer view goes to what stands out, unless the words say where to look. */
+static enum zt_code find_focus(struct run *run, int index, struct zt_scene_source *source,
+                               struct zt_room *room, struct zt_err *err)
+{
+    struct zt_take *take = &run->take[index];
+
+    *room = zt_scene_room(source);
+    if (take->scale <= 1 || take->shot->subject_x != 0 || take->shot->subject_y != 0)
+        return ZT_OK;
+    ZT_TRY(find_depth(run, err));
+    zt_focus_find(&run->depth, room, &take->focus_x, &take->focus_y);
+    *room = zt_scene_room(source);
+    return ZT_OK;
+}
+
 /* Whether near and far things move against each other on the current path. */
 static bool travels(const struct run *run, const struct zt_take *take)
 {
@@ -242,9 +258,10 @@ static enum zt_code render_take(struct run *run, int index, struct zt_err *err)
                                       .height_px = run->plan->height_px,
                                       .take = take,
                                       .weather = &weather };
-    struct zt_room room = zt_scene_room(&source);
+    struct zt_room room;
 
     ZT_TRY(zt_meter_stage(&run->meter, "prepare", run->meter.to, err));
+    ZT_TRY(find_focus(run, index, &source, &room, err));
     ZT_TRY(find_path(run, index, &room, err));
     source.layered = travels(run, take);
     if (source.layered || has_weather(take->shot)) {

@@ -52,8 +52,9 @@ static double thing_in_the_middle(double u, double v)
 
 static struct zt_depth depth_of(double (*scene)(double u, double v))
 {
-    struct zt_depth depth = { SIDE_X, SIDE_Y, malloc(SIDE_X * SIDE_Y * sizeof(float)) };
+    struct zt_depth depth = { .width = SIDE_X, .height = SIDE_Y };
 
+    depth.z = malloc(SIDE_X * SIDE_Y * sizeof(float));
     for (int i = 0; i < SIDE_X * SIDE_Y; i++)
         depth.z[i] = (float)scene((i % SIDE_X + 0.5) / SIDE_X, ((int)(i / SIDE_X) + 0.5) / SIDE_Y);
     return depth;
