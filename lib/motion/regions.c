@@ -140,7 +140,7 @@ static bool like_sky(const struct study *s, int i)
     return s->r->near[i] < 0.22F && rough < 0.09F && (blue || cloud || glow);
 }
 
-/* Blue, grey, white or like the sky it mirrors; never green, never plainly warm. */
+/* Blue, grey, white or like the sky it mirrors; never green, never plainly warm, never leaves. */
 static bool like_water(const struct study *s, int i)
 {
     const float *p = s->r->rgb + 3 * i;
@@ -150,9 +150,13 @@ static bool like_water(const struct study *s, int i)
     bool blue = p[2] > p[0] + 0.02F && p[2] > 0.8F * p[1];
     bool grey = spread < 0.16F + 0.1F * most;
     bool green = p[1] > p[2] * 1.12F && p[1] > p[0] * 1.06F;
-    bool structure = flat < 1.15F || s->across[i] + s->down[i] < 0.03F;
+    float rough = s->across[i] + s->down[i];
+    bool leaves = p[1] > p[2] * 1.12F && p[1] > p[0] * 0.93F && rough > 0.07F;
+    bool structure = flat < 1.15F || rough < 0.03F;
+    /* Water lies flat: what is much nearer than the ground in its row stands. */
+    bool stands = s->r->near[i] > (y - s->horizon) / (1 - s->horizon) + 0.5F;
 
-    return y > s->horizon && !green && (blue || (grey && structure));
+    return y > s->horizon && !green && !leaves && !stands && (blue || (grey && structure));
 }
 
 static bool like_plants(const struct study *s, int i)
@@ -185,20 +189,23 @@ static float glow_of(const struct study *s, int i)
     return bright * tone * mean;
 }
 
-static void find_horizon(struct study *s)
+/* from_above: of a column, only what reaches down from its top without a gap. */
+static void find_horizon(struct study *s, bool from_above)
 {
     const struct zt_regions *r = s->r;
-    int lowest = 0, n = 0;
+    int lowest = 0, n = 0, w = r->width;
 
-    for (int i = 0; i < r->width * r->height; i++)
+    for (int i = 0; i < w * r->height; i++)
         s->in[i] = like_sky(s, i);
     drop_parts(s, 0.03F, 0);
+    for (int i = w; i < w * r->height && from_above; i++)
+        s->in[i] &= s->in[i - w];
     for (int y = 0; y < r->height; y++) {
         int row = 0;
-        for (int x = 0; x < r->width; x++)
-            row += s->in[y * r->width + x];
+        for (int x = 0; x < w; x++)
+            row += s->in[y * w + x];
         n += row;
-        lowest = row > r->width / 5 ? y : lowest;
+        lowest = row > w / 5 ? y : lowest;
     }
     /* The sky's last rows look rough, as what is below them is: they are not water. */
     s->horizon = n > 0 ? fminf((float)(lowest + 6) / (float)r->height, 0.72F) : 0.18F;
@@ -253,24 +260,36 @@ static enum zt_code find_one(struct study *s, enum zt_region region, float *mask
     return soften(s, mask, err);
 }
 
+static float share_of(const struct study *s, const float *mask)
+{
+    int n = s->r->width * s->r->height;
+    float sum = 0;
+
+    for (int i = 0; i < n; i++)
+        sum += mask[i];
+    return sum / (float)n;
+}
+
 static enum zt_code find_all(struct study *s, unsigned wanted, struct zt_err *err)
 {
     size_t n = (size_t)s->r->width * (size_t)s->r->height;
 
     measure(s);
-    find_horizon(s);
+    find_horizon(s, false);
     for (int region = 0; region < ZT_REGIONS; region++) {
+        float least = region == ZT_REGION_GLOW ? 1e-4F : PART_MIN;
         void *mask = NULL;
-        float sum = 0;
         if ((wanted & ZT_REGION_BIT(region)) == 0)
             continue;
         ZT_TRY(zt_try_alloc(n, sizeof(float), "the picture's regions", &mask, err));
         s->r->mask[region] = mask;
         ZT_TRY(find_one(s, region, mask, err));
-        for (size_t i = 0; i < n; i++)
-            sum += s->r->mask[region][i];
-        if (sum < (region == ZT_REGION_GLOW ? 1e-4F : PART_MIN) * (float)n) {
-            free(s->r->mask[region]);
+        if (region == ZT_REGION_WATER && share_of(s, mask) < least) {
+            find_horizon(s, true); /* in haze a sky goes on in the lake below it */
+            ZT_TRY(find_one(s, region, mask, err));
+        }
+        if (share_of(s, mask) < least) {
+            free(mask);
             s->r->mask[region] = NULL;
         }
     }

@@ -237,6 +237,41 @@ static void leaves_masts_straight(void)
     stage_close(&s);
 }
 
+/* A lake in haze: its far shore ends before the picture does. Before it a pale tree. */
+static void hazy_lake(double x, double y, int noise, uint8_t rgb[3])
+{
+    int ripple = (int)(7 * sin(y * 160 + 2 * sin(x * 25)));
+    int leaf = (int)(60 * sin(x * 170) * sin(y * 110)) + 2 * noise;
+
+    if (y > 0.75)
+        weather_put(rgb, 90 + leaf, 92 + leaf, 70 + leaf);
+    else if (y > 0.42 && y < 0.47 && x < 0.85)
+        weather_put(rgb, 90, 100, 60);
+    else
+        weather_put(rgb, 195 + ripple, 205 + ripple, 208 + ripple);
+}
+
+static void finds_a_lake_in_haze(void)
+{
+    struct stage s;
+
+    stage_open(&s, 2);
+    free(s.picture.pixels);
+    zt_planes_clear(&s.planes);
+    s.picture = weather_picture(W, H, hazy_lake);
+    for (int i = 0; i < 60 * 36; i++)
+        s.depth.z[i] = i / 60 < 27 ? 0 : 0.7F;
+    CHECK_INT("planes", zt_planes_init(&s.planes, &s.picture, 1, NULL, NULL), ZT_OK);
+    draw(&s, NULL, &s.clean);
+    stage_fluid(&s, ZT_ATMO_WATER, 2);
+    stage_draw(&s, 3.1);
+    CHECK("it is found", s.fluid != NULL);
+    CHECK_BELOW("it flows", 0.1, change_between(&s.clean, &s.frame, 0.55, 0.7));
+    CHECK_NEAR("the sky does not", change_between(&s.clean, &s.frame, 0, 0.4), 0, 0);
+    CHECK_NEAR("the tree does not", change_between(&s.clean, &s.frame, 0.83, 1), 0, 0);
+    stage_close(&s);
+}
+
 static void begins_with_the_picture(void)
 {
     struct stage s;
@@ -401,6 +436,7 @@ int main(void)
     RUN(moves_what_the_words_name);
     RUN(leaves_the_rest_alone);
     RUN(leaves_masts_straight);
+    RUN(finds_a_lake_in_haze);
     RUN(begins_with_the_picture);
     RUN(does_not_depend_on_threads_or_order);
     RUN(grows_with_the_words);
