@@ -18,15 +18,19 @@
 #define SEE_LEAST 1e-4
 
 /* Blocks of alpha samples whose content is known: all clear, all opaque, or mixed. */
-#define BLOCK_BITS 4
+#define BLOCK_BITS 3
+#define BLOCK      (1 << BLOCK_BITS)
 
 enum cover { CLEAR, MIXED, OPAQUE };
 
-/* Alpha at one size: samples, and for each block two flags. */
+/*
+ * Alpha at one size: samples, and how many of the blocks above and to the left of a block's corner
+ * are see-through somewhere, plus 65536 times how many show something.
+ */
 struct matte {
     struct zt_plane plane;
     int columns, rows;
-    uint8_t *flags; /* [rows][columns]: 1 something shows, 2 something is see-through */
+    uint32_t *sums; /* [rows + 1][columns + 1] */
 };
 
 struct zt_sheet {
@@ -43,29 +47,42 @@ struct zt_sheet {
 static void matte_clear(struct matte *m)
 {
     zt_plane_clear(&m->plane);
-    free(m->flags);
+    free(m->sums);
     *m = (struct matte){ 0 };
 }
 
 static enum zt_code matte_init(struct matte *m, int width, int height, struct zt_err *err)
 {
-    void *flags = NULL;
+    void *sums = NULL;
 
     ZT_TRY(zt_plane_init(&m->plane, width, height, err));
     m->columns = ((width - 1) >> BLOCK_BITS) + 1;
     m->rows = ((height - 1) >> BLOCK_BITS) + 1;
-    ZT_TRY(zt_try_alloc((size_t)m->columns, (size_t)m->rows, "a matte", &flags, err));
-    m->flags = flags;
+    ZT_TRY(zt_try_alloc((size_t)(m->columns + 1) * sizeof(uint32_t), (size_t)m->rows + 1, "a matte",
+                        &sums, err));
+    m->sums = sums;
     return ZT_OK;
 }
 
-static void find_flags(struct matte *m)
+/* The last blocks may reach into the border, which repeats the edge. */
+static void sum_blocks(struct matte *m)
 {
-    for (int y = 0; y < m->plane.height; y++) {
-        const uint8_t *row = m->plane.at + (size_t)y * m->plane.stride;
-        uint8_t *flags = m->flags + (size_t)(y >> BLOCK_BITS) * (size_t)m->columns;
-        for (int x = 0; x < m->plane.width; x++)
-            flags[x >> BLOCK_BITS] |= (uint8_t)((row[x] > 0 ? 1 : 0) | (row[x] < 255 ? 2 : 0));
+    size_t stride = m->plane.stride;
+    uint32_t *sums = m->sums + m->columns + 2, *above = m->sums + 1;
+
+    for (int y = 0; y < m->rows; y++, sums += m->columns + 1, above += m->columns + 1) {
+        const uint8_t *row = m->plane.at + (size_t)(y * BLOCK) * stride;
+        uint32_t sum = 0;
+        for (int x = 0; x < m->columns; x++, row += BLOCK) {
+            uint64_t all = UINT64_MAX, any = 0, part;
+            for (size_t i = 0; i < BLOCK; i++) {
+                memcpy(&part, row + i * stride, BLOCK);
+                all &= part;
+                any |= part;
+            }
+            sum += (all != UINT64_MAX ? 1U : 0) + (any != 0 ? 65536U : 0);
+            sums[x] = above[x] + sum;
+        }
     }
 }
 
@@ -110,7 +127,7 @@ static enum zt_code take_alpha(struct zt_sheet *sheet, const struct zt_layer *la
     }
     for (int half = 0; half < 2 && rc == ZT_OK; half++) {
         zt_plane_filter(&samples[half], density, pool, &sheet->matte[half].plane);
-        find_flags(&sheet->matte[half]);
+        sum_blocks(&sheet->matte[half]);
     }
     zt_plane_clear(&samples[0]);
     zt_plane_clear(&samples[1]);
@@ -299,7 +316,6 @@ struct drawing {
     struct zt_stack *stack;
     struct look look;
     struct zt_frame_buf *dst;
-    int plane;
 };
 
 static void place_luma_row(const struct drawing *d, struct zt_sheet *sheet, int row)
@@ -365,7 +381,15 @@ static void place_rows(void *user, int first, int end)
     }
 }
 
-/* What of a sheet shows in a cell: flags of all blocks that its corners, and taps, reach. */
+/* The block of a sample, of n in its row or column. */
+static int block_at(int sample, int n)
+{
+    int block = sample >> BLOCK_BITS;
+
+    return block < 0 ? 0 : block >= n ? n - 1 : block;
+}
+
+/* What of a sheet shows in a cell, by all blocks that its corners, and taps, reach. */
 static enum cover cover_of(const struct zt_sheet *sheet, int half, int column, int row)
 {
     const struct matte *m = &sheet->matte[half];
@@ -373,7 +397,6 @@ static enum cover cover_of(const struct zt_sheet *sheet, int half, int column, i
     size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
     const size_t corner[4] = { i, i + 1, i + (size_t)mesh->columns, i + (size_t)mesh->columns + 1 };
     int32_t low_x = INT32_MAX, high_x = INT32_MIN, low_y = INT32_MAX, high_y = INT32_MIN;
-    unsigned flags = 0;
 
     if (sheet->opaque)
         return OPAQUE;
@@ -384,17 +407,14 @@ static enum cover cover_of(const struct zt_sheet *sheet, int half, int column, i
         low_y = y < low_y ? y : low_y;
         high_y = y > high_y ? y : high_y;
     }
-    int first_x = (low_x >> 16) - 1, last_x = (high_x >> 16) + 2;
-    int first_y = (low_y >> 16) - 1, last_y = (high_y >> 16) + 2;
-    int max_x = m->plane.width - 1, max_y = m->plane.height - 1;
-    first_x = first_x < 0 ? 0 : first_x > max_x ? max_x : first_x;
-    last_x = last_x < 0 ? 0 : last_x > max_x ? max_x : last_x;
-    first_y = first_y < 0 ? 0 : first_y > max_y ? max_y : first_y;
-    last_y = last_y < 0 ? 0 : last_y > max_y ? max_y : last_y;
-    for (int y = first_y >> BLOCK_BITS; y <= last_y >> BLOCK_BITS; y++)
-        for (int x = first_x >> BLOCK_BITS; x <= last_x >> BLOCK_BITS; x++)
-            flags |= m->flags[(size_t)y * (size_t)m->columns + (size_t)x];
-    return flags == 3 ? MIXED : flags == 1 ? OPAQUE : CLEAR;
+    int left = block_at((low_x >> 16) - 1, m->columns);
+    int right = block_at((high_x >> 16) + 2, m->columns) + 1;
+    int top = block_at((low_y >> 16) - 1, m->rows);
+    int bottom = block_at((high_y >> 16) + 2, m->rows) + 1;
+    const uint32_t *upper = m->sums + (size_t)top * ((size_t)m->columns + 1);
+    const uint32_t *lower = m->sums + (size_t)bottom * ((size_t)m->columns + 1);
+    uint32_t sum = lower[right] - lower[left] - upper[right] + upper[left];
+    return sum >> 16 == 0 ? CLEAR : (sum & 0xffff) == 0 ? OPAQUE : MIXED;
 }
 
 ZT_MEDIA_CLONES static void blend(uint8_t *restrict dst, size_t stride,
@@ -402,59 +422,79 @@ ZT_MEDIA_CLONES static void blend(uint8_t *restrict dst, size_t stride,
 {
     for (int y = 0; y < ZT_CELL; y++, dst += stride, over += ZT_CELL, alpha += ZT_CELL) {
         for (int x = 0; x < ZT_CELL; x++) {
-            unsigned v = (unsigned)(dst[x] * (255 - alpha[x]) + over[x] * alpha[x]) + 128;
+            uint16_t v = (uint16_t)(dst[x] * (255 - alpha[x]) + over[x] * alpha[x] + 128);
             dst[x] = (uint8_t)((v + (v >> 8)) >> 8); /* v / 255, rounded */
         }
     }
 }
 
-/* A sheet's colours, with what flows in them. */
-static void paint(const struct drawing *d, const struct zt_sheet *sheet, int column, int row,
-                  uint8_t *dst, size_t stride)
+/* Alpha of a cell that cover_of calls mixed: it may yet be the same all over. */
+static enum cover draw_alpha(const struct zt_stack *s, const struct zt_sheet *sheet, int half,
+                             int column, int row, uint8_t alpha[ZT_CELL * ZT_CELL])
 {
-    int half = d->plane > 0;
+    unsigned all = 255, any = 0;
 
-    zt_fluid_cell(d->stack->fluid, &sheet->planes.plane[d->plane],
-                  sheet->opaque ? NULL : &sheet->matte[half].plane, &sheet->mesh[half], half,
-                  column, row, dst, stride, d->stack->simd);
+    zt_warp_cell(&sheet->matte[half].plane, &sheet->mesh[half], column, row, alpha, ZT_CELL,
+                 s->simd);
+    for (int i = 0; i < ZT_CELL * ZT_CELL; i++) {
+        all &= alpha[i];
+        any |= alpha[i];
+    }
+    return any == 0 ? CLEAR : all == 255 ? OPAQUE : MIXED;
 }
 
-static void draw_cell(const struct drawing *d, int column, int row)
+/* A sheet's colours, with what flows in them. */
+static void paint(const struct zt_stack *s, const struct zt_sheet *sheet, int plane, int column,
+                  int row, uint8_t *dst, size_t stride)
+{
+    int half = plane > 0;
+
+    zt_fluid_cell(s->fluid, &sheet->planes.plane[plane],
+                  sheet->opaque ? NULL : &sheet->matte[half].plane, &sheet->mesh[half], half,
+                  column, row, dst, stride, s->simd);
+}
+
+/* A cell of luma, or (half) of both chroma planes. */
+static void draw_cell(const struct drawing *d, int half, int column, int row)
 {
     const struct zt_stack *s = d->stack;
-    int half = d->plane > 0, at = s->n - 1;
-    size_t stride = d->dst->view.stride[d->plane];
-    uint8_t *dst =
-        d->dst->plane[d->plane] + (size_t)(row * ZT_CELL) * stride + (size_t)(column * ZT_CELL);
-    uint8_t over[ZT_CELL * ZT_CELL], alpha[ZT_CELL * ZT_CELL];
+    uint8_t over[ZT_CELL * ZT_CELL], alpha[ZT_LAYERS_MAX][ZT_CELL * ZT_CELL];
     enum cover cover[ZT_LAYERS_MAX];
+    int back = s->n - 1;
 
-    while ((cover[at] = cover_of(&s->sheet[at], half, column, row)) != OPAQUE)
-        at--; /* the farthest layer is opaque */
-    paint(d, &s->sheet[at], column, row, dst, stride);
-    for (at++; at < s->n; at++) {
-        const struct zt_sheet *sheet = &s->sheet[at];
-        if (cover[at] == CLEAR)
-            continue;
-        paint(d, sheet, column, row, over, ZT_CELL);
-        zt_warp_cell(&sheet->matte[half].plane, &sheet->mesh[half], column, row, alpha, ZT_CELL,
-                     s->simd);
-        blend(dst, stride, over, alpha);
+    for (;; back--) { /* the farthest layer is opaque */
+        const struct zt_sheet *sheet = &s->sheet[back];
+        cover[back] = cover_of(sheet, half, column, row);
+        if (cover[back] == MIXED)
+            cover[back] = draw_alpha(s, sheet, half, column, row, alpha[back]);
+        if (cover[back] == OPAQUE)
+            break;
+    }
+    for (int plane = half; plane <= 2 * half; plane++) {
+        size_t stride = d->dst->view.stride[plane];
+        uint8_t *dst =
+            d->dst->plane[plane] + (size_t)(row * ZT_CELL) * stride + (size_t)(column * ZT_CELL);
+        paint(s, &s->sheet[back], plane, column, row, dst, stride);
+        for (int at = back + 1; at < s->n; at++) {
+            if (cover[at] == CLEAR)
+                continue;
+            paint(s, &s->sheet[at], plane, column, row, over, ZT_CELL);
+            blend(dst, stride, over, alpha[at]);
+        }
     }
 }
 
-/* Rows of cells: all of luma's, then both chroma planes'. */
+/* Rows of cells: all of luma's, then chroma's. */
 static void draw_rows(void *user, int first, int end)
 {
-    const struct zt_warp_mesh *mesh = ((const struct drawing *)user)->stack->sheet[0].mesh;
-    struct drawing d = *(const struct drawing *)user;
-    int luma = mesh[0].rows - 1, chroma = mesh[1].rows - 1;
+    const struct drawing *d = user;
+    const struct zt_warp_mesh *mesh = d->stack->sheet[0].mesh;
+    int luma = mesh[0].rows - 1;
 
     for (int i = first; i < end; i++) {
-        d.plane = i < luma ? 0 : i < luma + chroma ? 1 : 2;
-        int row = i - (d.plane > 0 ? luma : 0) - (d.plane > 1 ? chroma : 0);
-        for (int column = 0; column + 1 < mesh[d.plane > 0].columns; column++)
-            draw_cell(&d, column, row);
+        int half = i >= luma;
+        for (int column = 0; column + 1 < mesh[half].columns; column++)
+            draw_cell(d, half, column, half ? i - luma : i);
     }
 }
 
@@ -466,5 +506,5 @@ void zt_stack_draw(struct zt_stack *stack, const struct zt_pose *pose, struct zt
     zt_pool_for(stack->pool, mesh[1].rows, 4, place_rows, &d);
     for (int i = 0; i < stack->n; i++)
         place_chroma_row(&stack->sheet[i], mesh[1].rows - 1);
-    zt_pool_for(stack->pool, mesh[0].rows - 1 + 2 * (mesh[1].rows - 1), 2, draw_rows, &d);
+    zt_pool_for(stack->pool, mesh[0].rows + mesh[1].rows - 2, 2, draw_rows, &d);
 }
