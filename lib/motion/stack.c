@@ -143,7 +143,8 @@ static enum zt_code take_depth(struct zt_sheet *sheet, const struct zt_layer *la
     if (from->z == NULL)
         return ZT_OK;
     size_t n = (size_t)from->width * (size_t)from->height;
-    ZT_TRY(zt_try_alloc(n, sizeof(float), "a layer's depth", &z, err));
+    /* settle reads one row and one point on. */
+    ZT_TRY(zt_try_alloc(n + (size_t)from->width + 1, sizeof(float), "a layer's depth", &z, err));
     memcpy(z, from->z, n * sizeof(float));
     sheet->depth = (struct zt_depth){ .width = from->width, .height = from->height, .z = z };
     sheet->depth_scale_x = (double)from->width / layer->picture.width_px;
@@ -241,16 +242,19 @@ struct seeing {
     double d[SIDE_BY_SIDE];
 };
 
-/* One round of substitution, zt_depth_at written out; returns the largest move of a point. */
-ZT_MEDIA_CLONES static double settle(const struct zt_sheet *sheet, struct seeing *s)
+/*
+ * One round of substitution for the first n, zt_depth_at written out; returns the largest move of a
+ * point.
+ */
+ZT_MEDIA_CLONES static double settle(const struct zt_sheet *sheet, int n, struct seeing *s)
 {
-    const float *z = sheet->depth.z;
     const int width = sheet->depth.width;
+    const float *z = sheet->depth.z, *next = z + 1, *below = z + width, *below_next = below + 1;
     const double right = width - 1, bottom = sheet->depth.height - 1;
     const double scale_x = sheet->depth_scale_x, scale_y = sheet->depth_scale_y;
     double move[SIDE_BY_SIDE], most = 0;
 
-    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+    for (int i = 0; i < n; i++) {
         double x = (s->x[i] + s->per_x[i] * s->d[i]) * scale_x - 0.5;
         double y = (s->y[i] + s->per_y[i] * s->d[i]) * scale_y - 0.5;
         x = x < 0 ? 0 : x;
@@ -260,15 +264,14 @@ ZT_MEDIA_CLONES static double settle(const struct zt_sheet *sheet, struct seeing
         int ix = (int)x, iy = (int)y;
         double fx = x - ix, fy = y - iy;
         int at = iy * width + ix;
-        int next = at + (fx > 0), below = fy > 0 ? width : 0; /* what weighs nothing is not read */
-        double a = (double)z[at], b = (double)z[next];
-        double c = (double)z[at + below], d = (double)z[next + below];
+        double a = (double)z[at], b = (double)next[at], c = (double)below[at];
+        double d = (double)below_next[at]; /* at an edge these weigh nothing */
         double upper = a + fx * (b - a), lower = c + fx * (d - c);
         double now = ZT_D_FAR + (ZT_D_NEAR - ZT_D_FAR) * (upper + fy * (lower - upper));
         move[i] = fabs(now - s->d[i]) * (fabs(s->per_x[i]) + fabs(s->per_y[i]));
         s->d[i] = now;
     }
-    for (int i = 0; i < SIDE_BY_SIDE; i++)
+    for (int i = 0; i < n; i++)
         most = move[i] > most ? move[i] : most;
     return most;
 }
@@ -281,8 +284,8 @@ static void see(const struct look *l, const struct zt_sheet *sheet, double ox, d
     bool travels = l->tx != 0 || l->ty != 0 || l->tz != 0;
     int rounds = travels && sheet->depth.z != NULL ? SEE_ROUNDS : 0;
 
-    for (int i = 0; i < SIDE_BY_SIDE; i++) {
-        double x = ox + step * (i < n ? i : n - 1);
+    for (int i = 0; i < n; i++) {
+        double x = ox + step * i;
         double qx = l->across * x - l->down * oy + l->x, qy = l->down * x + l->across * oy + l->y;
         s->x[i] = v->origin_x + qx * v->scale_x;
         s->y[i] = v->origin_y + qy * v->scale_y;
@@ -290,9 +293,9 @@ static void see(const struct look *l, const struct zt_sheet *sheet, double ox, d
         s->per_y[i] = (l->ty - l->tz * qy) * v->scale_y;
         s->d[i] = ZT_D_FLAT;
     }
-    for (int i = 0; i < rounds && settle(sheet, s) >= SEE_LEAST; i++)
+    for (int i = 0; i < rounds && settle(sheet, n, s) >= SEE_LEAST; i++)
         ;
-    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+    for (int i = 0; i < n; i++) {
         s->x[i] += s->per_x[i] * s->d[i];
         s->y[i] += s->per_y[i] * s->d[i];
     }

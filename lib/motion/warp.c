@@ -4,7 +4,6 @@
  */
 #include "motion/warp.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,16 +75,6 @@ void zt_warp_mesh_clear(struct zt_warp_mesh *mesh)
 {
     free(mesh->x);
     *mesh = (struct zt_warp_mesh){ 0 };
-}
-
-int32_t zt_warp_mesh_position(double sample, int plane_side)
-{
-    double edge = ZT_PLANE_PAD - 20; /* a vector load reads up to 16 samples past a position */
-    double last = plane_side - 1 + edge;
-
-    zt_assert(isfinite(sample));
-    sample = sample < -edge ? -edge : sample > last ? last : sample;
-    return (int32_t)lrint(sample * 65536);
 }
 
 static int weight_product(int a, int b)

@@ -10,6 +10,8 @@
 #ifndef ZT_MOTION_WARP_H
 #define ZT_MOTION_WARP_H
 
+#include <math.h>
+
 #include "base/error.h"
 #include "motion/planes.h"
 
@@ -43,7 +45,15 @@ void zt_warp_mesh_clear(struct zt_warp_mesh *mesh);
  * A position for a mesh: clamped so that no tap leaves the plane's border. NaN and infinities are
  * our own mistakes.
  */
-int32_t zt_warp_mesh_position(double sample, int plane_side);
+static inline int32_t zt_warp_mesh_position(double sample, int plane_side)
+{
+    double edge = ZT_PLANE_PAD - 20; /* a vector load reads up to 16 samples past a position */
+    double last = plane_side - 1 + edge;
+
+    zt_assert(isfinite(sample));
+    sample = sample < -edge ? -edge : sample > last ? last : sample;
+    return (int32_t)lrint(sample * 65536);
+}
 
 /*
  * Draws the cell (column, row): ZT_CELL x ZT_CELL samples. Every mesh position was made by
