@@ -446,22 +446,31 @@ static enum cover draw_alpha(const struct zt_stack *s, const struct zt_sheet *sh
     return any == 0 ? CLEAR : all == 255 ? OPAQUE : MIXED;
 }
 
-/* A sheet's colours, with what flows in them. */
-static void paint(const struct zt_stack *s, const struct zt_sheet *sheet, int plane, int column,
-                  int row, uint8_t *dst, size_t stride)
+/* A sheet's luma, or both its chroma planes, with what flows in them. */
+static void paint(const struct zt_stack *s, const struct zt_sheet *sheet, int half, int column,
+                  int row, uint8_t *const dst[], size_t stride)
 {
-    int half = plane > 0;
+    const struct zt_plane *planes = &sheet->planes.plane[half];
+    const struct zt_warp_mesh *mesh = &sheet->mesh[half];
 
-    zt_fluid_cell(s->fluid, &sheet->planes.plane[plane],
-                  sheet->opaque ? NULL : &sheet->matte[half].plane, &sheet->mesh[half], half,
-                  column, row, dst, stride, s->simd);
+    if (s->fluid == NULL) {
+        zt_warp_cells(planes, 1 + half, mesh, column, row, dst, stride, s->simd);
+        return;
+    }
+    for (int i = 0; i <= half; i++)
+        zt_fluid_cell(s->fluid, &planes[i], sheet->opaque ? NULL : &sheet->matte[half].plane, mesh,
+                      half, column, row, dst[i], stride, s->simd);
 }
 
 /* A cell of luma, or (half) of both chroma planes. */
 static void draw_cell(const struct drawing *d, int half, int column, int row)
 {
     const struct zt_stack *s = d->stack;
-    uint8_t over[ZT_CELL * ZT_CELL], alpha[ZT_LAYERS_MAX][ZT_CELL * ZT_CELL];
+    size_t stride = d->dst->view.stride[half];
+    size_t at = (size_t)(row * ZT_CELL) * stride + (size_t)(column * ZT_CELL);
+    uint8_t alpha[ZT_LAYERS_MAX][ZT_CELL * ZT_CELL], over[2][ZT_CELL * ZT_CELL];
+    uint8_t *const dst[2] = { d->dst->plane[half] + at, d->dst->plane[2 * half] + at };
+    uint8_t *const aside[2] = { over[0], over[1] };
     enum cover cover[ZT_LAYERS_MAX];
     int back = s->n - 1;
 
@@ -473,17 +482,13 @@ static void draw_cell(const struct drawing *d, int half, int column, int row)
         if (cover[back] == OPAQUE)
             break;
     }
-    for (int plane = half; plane <= 2 * half; plane++) {
-        size_t stride = d->dst->view.stride[plane];
-        uint8_t *dst =
-            d->dst->plane[plane] + (size_t)(row * ZT_CELL) * stride + (size_t)(column * ZT_CELL);
-        paint(s, &s->sheet[back], plane, column, row, dst, stride);
-        for (int at = back + 1; at < s->n; at++) {
-            if (cover[at] == CLEAR)
-                continue;
-            paint(s, &s->sheet[at], plane, column, row, over, ZT_CELL);
-            blend(dst, stride, over, alpha[at]);
-        }
+    paint(s, &s->sheet[back], half, column, row, dst, stride);
+    for (int front = back + 1; front < s->n; front++) {
+        if (cover[front] == CLEAR)
+            continue;
+        paint(s, &s->sheet[front], half, column, row, aside, ZT_CELL);
+        for (int i = 0; i <= half; i++)
+            blend(dst[i], stride, over[i], alpha[front]);
     }
 }
 
@@ -506,6 +511,7 @@ void zt_stack_draw(struct zt_stack *stack, const struct zt_pose *pose, struct zt
     struct drawing d = { .stack = stack, .look = look_from(&stack->view, pose), .dst = dst };
     const struct zt_warp_mesh *mesh = stack->sheet[0].mesh;
 
+    zt_assert(dst->view.stride[1] == dst->view.stride[2]);
     zt_pool_for(stack->pool, mesh[1].rows, 4, place_rows, &d);
     for (int i = 0; i < stack->n; i++)
         place_chroma_row(&stack->sheet[i], mesh[1].rows - 1);

@@ -55,11 +55,22 @@ static inline int32_t zt_warp_mesh_position(double sample, int plane_side)
     return (int32_t)lrint(sample * 65536);
 }
 
+/* Planes that are drawn together: U and V. */
+#define ZT_WARP_PLANES 2
+
 /*
- * Draws the cell (column, row): ZT_CELL x ZT_CELL samples. Every mesh position was made by
- * zt_warp_mesh_position for this plane or a larger one.
+ * Draws the cell (column, row), ZT_CELL x ZT_CELL samples, of n planes of one size, each to its own
+ * dst; rows are stride bytes apart. Every mesh position was made by zt_warp_mesh_position for these
+ * planes or larger ones.
  */
-void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh, int column,
-                  int row, uint8_t *dst, size_t stride, enum zt_simd simd);
+void zt_warp_cells(const struct zt_plane *planes, int n, const struct zt_warp_mesh *mesh,
+                   int column, int row, uint8_t *const dst[], size_t stride, enum zt_simd simd);
+
+/* The same for one plane. */
+static inline void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh,
+                                int column, int row, uint8_t *dst, size_t stride, enum zt_simd simd)
+{
+    zt_warp_cells(plane, 1, mesh, column, row, &dst, stride, simd);
+}
 
 #endif

@@ -161,11 +161,17 @@ AVX2 void find_rows(const struct zt_warp_corners *c, struct rows *ret)
     }
 }
 
-/* The weights down the columns of each row. */
+/* The weights down the columns of each row: of a position, 16 bits tell the phase. */
 AVX2 void find_weights_down(const struct rows *rows, __m256i w[ZT_CELL][4])
 {
-    for (int j = 0; j < ZT_CELL; j++)
-        find_weights(phase(counted(spread(rows->y + j), spread(rows->dy + j))), w[j]);
+    const __m256i sample = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+
+    for (int j = 0; j < ZT_CELL; j++) {
+        __m256i dy = _mm256_set1_epi16((int16_t)rows->dy[j]);
+        __m256i y = _mm256_add_epi16(_mm256_set1_epi16((int16_t)rows->y[j]),
+                                     _mm256_mullo_epi16(dy, sample));
+        find_weights(_mm256_srli_epi16(y, 1), w[j]);
+    }
 }
 
 /* ---- any cell ------------------------------------------------------------------------------ */
@@ -231,12 +237,20 @@ AVX2 void find_taps_along(const struct rows *rows, const struct places *places,
         find_taps(within(places->x, rows->dx, j), &ret[j]);
 }
 
+/* What follows from the mesh alone. */
+struct cell {
+    struct rows rows;
+    struct places places;
+    struct taps along[ZT_CELL];
+    __m256i down[ZT_CELL][4];
+};
+
 /* `more`, a constant: the source rows that eight samples start on, but one. */
-AVX2 void draw_row(const struct zt_plane *plane, const struct rows *rows,
-                   const struct places *places, int j, const struct taps *along,
-                   const __m256i down[4], int more, uint8_t *dst)
+AVX2 void draw_row(const struct zt_plane *plane, const struct cell *cell, int j, int more,
+                   uint8_t *dst)
 {
-    const uint8_t *left = plane->at + places->from[0][j], *right = plane->at + places->from[1][j];
+    const uint8_t *left = plane->at + cell->places.from[0][j];
+    const uint8_t *right = plane->at + cell->places.from[1][j];
     ptrdiff_t stride = (ptrdiff_t)plane->stride;
     __m256i row[4 + STARTS - 1], tap[4];
 
@@ -245,47 +259,52 @@ AVX2 void draw_row(const struct zt_plane *plane, const struct rows *rows,
     _mm_prefetch((const char *)right + stride + 32, _MM_HINT_T0);
     _mm_prefetch((const char *)right + 2 * stride + 32, _MM_HINT_T0);
     for (int i = 0; i < 4 + more; i++)
-        row[i] = filter_across(left + i * stride, right + i * stride, along);
+        row[i] = filter_across(left + i * stride, right + i * stride, &cell->along[j]);
     for (int k = 0; k < 4; k++)
         tap[k] = row[k];
-    __m256i start = whole(within(places->y, rows->dy, j));
+    __m256i start = whole(within(cell->places.y, cell->rows.dy, j));
     for (int i = 1; i <= more; i++) {
         __m256i past = _mm256_cmpgt_epi16(start, _mm256_set1_epi16((int16_t)(i - 1)));
         for (int k = 0; k < 4; k++)
             tap[k] = _mm256_blendv_epi8(tap[k], row[k + i], past);
     }
-    store_down(tap, down, dst);
+    store_down(tap, cell->down[j], dst);
 }
 
-__attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *plane,
-                                                       const struct zt_warp_corners *corners,
-                                                       uint8_t *dst, size_t stride)
+AVX2 void draw_cell(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                    const struct cell *cell, uint8_t *dst, size_t stride)
 {
-    bool moderate = zt_warp_is_moderate(plane, corners);
-    struct taps along[ZT_CELL];
-    __m256i down[ZT_CELL][4];
-    struct places places;
-    struct rows rows;
-
-    if (moderate) {
-        find_rows(corners, &rows);
-        find_places(plane, &rows, &places);
-        find_taps_along(&rows, &places, along);
-        find_weights_down(&rows, down);
-    }
     for (int j = 0; j < ZT_CELL; j++, dst += stride) {
-        int more = moderate ? places.more[j] : TOO_MANY;
+        int more = cell->places.more[j];
         if (more == 0)
-            draw_row(plane, &rows, &places, j, &along[j], down[j], 0, dst);
+            draw_row(plane, cell, j, 0, dst);
         else if (more == 1)
-            draw_row(plane, &rows, &places, j, &along[j], down[j], 1, dst);
+            draw_row(plane, cell, j, 1, dst);
         else if (more < STARTS)
-            draw_row(plane, &rows, &places, j, &along[j], down[j], STARTS - 1, dst);
-        if (more < STARTS)
-            continue;
-        struct zt_warp_step s = zt_warp_row(corners, j);
-        zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);
+            draw_row(plane, cell, j, STARTS - 1, dst);
+        else {
+            struct zt_warp_step s = zt_warp_row(corners, j);
+            zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);
+        }
     }
+}
+
+__attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *planes, int n,
+                                                       const struct zt_warp_corners *corners,
+                                                       uint8_t *const dst[], size_t stride)
+{
+    struct cell cell;
+
+    if (zt_warp_is_moderate(planes, corners)) {
+        find_rows(corners, &cell.rows);
+        find_places(planes, &cell.rows, &cell.places);
+        find_taps_along(&cell.rows, &cell.places, cell.along);
+        find_weights_down(&cell.rows, cell.down);
+    } else
+        for (int j = 0; j < ZT_CELL; j++)
+            cell.places.more[j] = TOO_MANY;
+    for (int i = 0; i < n; i++)
+        draw_cell(&planes[i], corners, &cell, dst[i], stride);
 }
 
 /* ---- straight cells ------------------------------------------------------------------------ */
@@ -298,9 +317,10 @@ AVX2 bool are_level(const struct rows *rows)
 }
 
 /* The first pass: each source row at the cell's columns. */
-AVX2 void filter_rows(const struct zt_plane *plane, const struct zt_warp_columns *c, __m256i *row)
+AVX2 void filter_rows(const struct zt_plane *planes, int n, const struct zt_warp_columns *c,
+                      __m256i across[][ZT_WARP_ROWS])
 {
-    const uint8_t *from = plane->at + (ptrdiff_t)c->first * (ptrdiff_t)plane->stride + c->left - 1;
+    const ptrdiff_t stride = (ptrdiff_t)planes->stride, from = c->first * stride + c->left - 1;
     const __m256i lean = _mm256_set1_epi32(c->lean);
     struct sixteen x = counted(_mm256_set1_epi32(c->x), _mm256_set1_epi32(c->dx));
     struct sixteen step = counted(_mm256_setzero_si256(), _mm256_set1_epi32(c->turn));
@@ -316,49 +336,58 @@ AVX2 void filter_rows(const struct zt_plane *plane, const struct zt_warp_columns
         x.low = _mm256_add_epi32(x.low, _mm256_srai_epi32(low, 1));
         x.high = _mm256_add_epi32(x.high, _mm256_srai_epi32(high, 1));
         __m256i at = _mm256_shuffle_epi32(_mm256_srai_epi32(x.low, 16), 0);
-        const uint8_t *left = from + _mm256_extract_epi32(at, 0);
-        const uint8_t *right = from + _mm256_extract_epi32(at, 4);
+        ptrdiff_t left = from + _mm256_extract_epi32(at, 0);
+        ptrdiff_t right = from + _mm256_extract_epi32(at, 4);
         at = _mm256_slli_epi32(at, 16);
         find_taps((struct sixteen){ _mm256_sub_epi32(x.low, at), _mm256_sub_epi32(x.high, at) },
                   &t);
-        for (; i < end; i++) {
-            _mm_prefetch((const char *)right + (ptrdiff_t)i * (ptrdiff_t)plane->stride + 32,
-                         _MM_HINT_T0); /* the next cell's */
-            row[i] = filter_across(left + (ptrdiff_t)i * (ptrdiff_t)plane->stride,
-                                   right + (ptrdiff_t)i * (ptrdiff_t)plane->stride, &t);
+        for (int p = 0; p < n; p++) {
+            const uint8_t *source = planes[p].at + i * stride;
+            for (int row = i; row < end; row++, source += stride) {
+                _mm_prefetch((const char *)source + right + 32, _MM_HINT_T0); /* the next cell's */
+                across[p][row] = filter_across(source + left, source + right, &t);
+            }
         }
+        i = end;
     }
 }
 
-/* The second pass where all rows are level. `first` is the source row of across[0]. */
-AVX2 void draw_level(const __m256i *across, int first, const struct rows *rows, uint8_t *dst,
-                     size_t stride)
+/* What the second pass takes from the mesh. */
+struct second_pass {
+    struct rows rows;
+    int32_t level[4][ZT_CELL]; /* weights down the columns of level rows, each twice in 32 bits */
+    __m256i down[ZT_CELL][4];  /* the same of any rows */
+};
+
+AVX2 void find_level_weights(struct second_pass *s)
 {
     const __m256i fraction = _mm256_set1_epi32(0xffff);
-    int32_t twice[4][ZT_CELL]; /* each row's weights, in both halves of 32 bits */
     __m256i w[4];
 
     for (int j = 0; j < ZT_CELL; j += 8) {
-        __m256i t = _mm256_srli_epi32(_mm256_and_si256(load(rows->y + j), fraction), 1);
+        __m256i t = _mm256_srli_epi32(_mm256_and_si256(load(s->rows.y + j), fraction), 1);
         find_weights(_mm256_or_si256(t, _mm256_slli_epi32(t, 16)), w);
         for (int k = 0; k < 4; k++)
-            store(twice[k] + j, w[k]);
-    }
-    for (int j = 0; j < ZT_CELL; j++, dst += stride) {
-        for (int k = 0; k < 4; k++)
-            w[k] = spread(&twice[k][j]);
-        store_down(across + ((rows->y[j] >> 16) - 1 - first), w, dst);
+            store(s->level[k] + j, w[k]);
     }
 }
 
-AVX2 void draw_leaning(const __m256i *across, int first, const struct rows *rows, uint8_t *dst,
+/* `first` is the source row of across[0]. */
+AVX2 void draw_level(const struct second_pass *s, const __m256i *across, int first, uint8_t *dst,
+                     size_t stride)
+{
+    for (int j = 0; j < ZT_CELL; j++, dst += stride) {
+        const __m256i w[4] = { spread(s->level[0] + j), spread(s->level[1] + j),
+                               spread(s->level[2] + j), spread(s->level[3] + j) };
+        store_down(across + ((s->rows.y[j] >> 16) - 1 - first), w, dst);
+    }
+}
+
+AVX2 void draw_leaning(const struct second_pass *s, const __m256i *across, int first, uint8_t *dst,
                        size_t stride)
 {
-    __m256i down[ZT_CELL][4];
-
-    find_weights_down(rows, down);
     for (int j = 0; j < ZT_CELL; j++, dst += stride) {
-        int32_t at = rows->y[j], dy = rows->dy[j];
+        int32_t at = s->rows.y[j], dy = s->rows.dy[j];
         int left = at >> 16, right = (at + 15 * dy) >> 16;
         int top = left < right ? left : right;
         const __m256i *from = across + (top - 1 - first);
@@ -369,24 +398,29 @@ AVX2 void draw_leaning(const __m256i *across, int first, const struct rows *rows
             for (int k = 0; k < 4; k++)
                 tap[k] = _mm256_blendv_epi8(from[k], from[k + 1], lower);
         }
-        store_down(tap, down[j], dst);
+        store_down(tap, s->down[j], dst);
     }
 }
 
-__attribute__((target("avx2"))) void zt_warp_straight_avx2(const struct zt_plane *plane,
+__attribute__((target("avx2"))) void zt_warp_straight_avx2(const struct zt_plane *planes, int n,
                                                            const struct zt_warp_corners *corners,
                                                            const struct zt_warp_columns *columns,
-                                                           uint8_t *dst, size_t stride)
+                                                           uint8_t *const dst[], size_t stride)
 {
-    __m256i across[ZT_WARP_ROWS];
-    struct rows rows;
+    __m256i across[ZT_WARP_PLANES][ZT_WARP_ROWS];
+    struct second_pass s;
 
-    filter_rows(plane, columns, across);
-    find_rows(corners, &rows);
-    if (are_level(&rows))
-        draw_level(across, columns->first, &rows, dst, stride);
-    else
-        draw_leaning(across, columns->first, &rows, dst, stride);
+    filter_rows(planes, n, columns, across);
+    find_rows(corners, &s.rows);
+    if (are_level(&s.rows)) {
+        find_level_weights(&s);
+        for (int i = 0; i < n; i++)
+            draw_level(&s, across[i], columns->first, dst[i], stride);
+        return;
+    }
+    find_weights_down(&s.rows, s.down);
+    for (int i = 0; i < n; i++)
+        draw_leaning(&s, across[i], columns->first, dst[i], stride);
 }
 
 #endif

@@ -166,10 +166,13 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
                          int n, uint8_t *dst);
 
 #ifdef ZT_WARP_AVX2
-void zt_warp_cell_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
-                       uint8_t *dst, size_t stride);
-void zt_warp_straight_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
-                           const struct zt_warp_columns *columns, uint8_t *dst, size_t stride);
+/* Of n planes: what follows from the mesh alone is worked out once. */
+void zt_warp_cell_avx2(const struct zt_plane *planes, int n, const struct zt_warp_corners *corners,
+                       uint8_t *const dst[], size_t stride);
+void zt_warp_straight_avx2(const struct zt_plane *planes, int n,
+                           const struct zt_warp_corners *corners,
+                           const struct zt_warp_columns *columns, uint8_t *const dst[],
+                           size_t stride);
 #endif
 #ifdef ZT_WARP_AVX512
 void zt_warp_cell_avx512(const struct zt_plane *plane, const struct zt_warp_corners *corners,
