@@ -40,6 +40,7 @@ struct zt_sheet {
     bool opaque;
     struct matte matte[2]; /* luma's, chroma's */
     struct zt_warp_mesh mesh[2];
+    uint8_t *cover[2]; /* enum cover of each cell; NULL where all is opaque */
 };
 
 /* ---- getting ready ------------------------------------------------------------------------- */
@@ -159,8 +160,16 @@ static enum zt_code sheet_init(struct zt_sheet *sheet, const struct zt_layer *la
     ZT_TRY(zt_planes_init(&sheet->planes, &layer->picture, density, pool, err));
     ZT_TRY(take_alpha(sheet, layer, density, pool, err));
     ZT_TRY(take_depth(sheet, layer, err));
-    ZT_TRY(zt_warp_mesh_init(&sheet->mesh[0], view->width_px, view->height_px, err));
-    return zt_warp_mesh_init(&sheet->mesh[1], view->width_px / 2, view->height_px / 2, err);
+    for (int half = 0; half < 2; half++) {
+        int width = view->width_px >> half, height = view->height_px >> half;
+        void *cover = NULL;
+        ZT_TRY(zt_warp_mesh_init(&sheet->mesh[half], width, height, err));
+        if (!sheet->opaque)
+            ZT_TRY(zt_try_alloc((size_t)(width / ZT_CELL), (size_t)(height / ZT_CELL),
+                                "a layer's cells", &cover, err));
+        sheet->cover[half] = cover;
+    }
+    return ZT_OK;
 }
 
 enum zt_code zt_stack_init(struct zt_stack *stack, const struct zt_layers *layers,
@@ -193,6 +202,7 @@ void zt_stack_clear(struct zt_stack *stack)
         for (int half = 0; half < 2; half++) {
             matte_clear(&sheet->matte[half]);
             zt_warp_mesh_clear(&sheet->mesh[half]);
+            free(sheet->cover[half]);
         }
     }
     free(stack->sheet);
@@ -384,40 +394,45 @@ static void place_rows(void *user, int first, int end)
     }
 }
 
-/* The block of a sample, of n in its row or column. */
-static int block_at(int sample, int n)
+static inline int32_t lesser(int32_t a, int32_t b)
 {
-    int block = sample >> BLOCK_BITS;
-
-    return block < 0 ? 0 : block >= n ? n - 1 : block;
+    return a < b ? a : b;
 }
 
-/* What of a sheet shows in a cell, by all blocks that its corners, and taps, reach. */
-static enum cover cover_of(const struct zt_sheet *sheet, int half, int column, int row)
+static inline int32_t greater(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The block of a position and some samples on, of n in its row or column. */
+static inline int32_t block_at(int32_t position, int32_t on, int32_t n)
+{
+    return lesser(greater(((position >> 16) + on) >> BLOCK_BITS, 0), n - 1);
+}
+
+/* What of a sheet shows in each cell of a row, by all blocks that its corners, and taps, reach. */
+ZT_MEDIA_CLONES static void find_cover(const struct zt_sheet *sheet, int half, int row)
 {
     const struct matte *m = &sheet->matte[half];
     const struct zt_warp_mesh *mesh = &sheet->mesh[half];
-    size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
-    const size_t corner[4] = { i, i + 1, i + (size_t)mesh->columns, i + (size_t)mesh->columns + 1 };
-    int32_t low_x = INT32_MAX, high_x = INT32_MIN, low_y = INT32_MAX, high_y = INT32_MIN;
+    const int32_t *x = mesh->x + (size_t)row * (size_t)mesh->columns, *below_x = x + mesh->columns;
+    const int32_t *y = mesh->y + (size_t)row * (size_t)mesh->columns, *below_y = y + mesh->columns;
+    const uint32_t *sums = m->sums;
+    const int32_t cells = mesh->columns - 1, columns = m->columns, rows = m->rows;
+    uint8_t *restrict cover = sheet->cover[half] + (size_t)row * (size_t)cells;
 
-    if (sheet->opaque)
-        return OPAQUE;
-    for (int c = 0; c < 4; c++) {
-        int32_t x = mesh->x[corner[c]], y = mesh->y[corner[c]];
-        low_x = x < low_x ? x : low_x;
-        high_x = x > high_x ? x : high_x;
-        low_y = y < low_y ? y : low_y;
-        high_y = y > high_y ? y : high_y;
+    for (int i = 0; i < cells; i++) {
+        int32_t low_x = lesser(lesser(x[i], x[i + 1]), lesser(below_x[i], below_x[i + 1]));
+        int32_t high_x = greater(greater(x[i], x[i + 1]), greater(below_x[i], below_x[i + 1]));
+        int32_t low_y = lesser(lesser(y[i], y[i + 1]), lesser(below_y[i], below_y[i + 1]));
+        int32_t high_y = greater(greater(y[i], y[i + 1]), greater(below_y[i], below_y[i + 1]));
+        int32_t left = block_at(low_x, -1, columns), right = block_at(high_x, 2, columns) + 1;
+        int32_t upper = block_at(low_y, -1, rows) * (columns + 1);
+        int32_t lower = (block_at(high_y, 2, rows) + 1) * (columns + 1);
+        uint32_t sum =
+            sums[lower + right] - sums[lower + left] - sums[upper + right] + sums[upper + left];
+        cover[i] = sum >> 16 == 0 ? CLEAR : (sum & 0xffff) == 0 ? OPAQUE : MIXED;
     }
-    int left = block_at((low_x >> 16) - 1, m->columns);
-    int right = block_at((high_x >> 16) + 2, m->columns) + 1;
-    int top = block_at((low_y >> 16) - 1, m->rows);
-    int bottom = block_at((high_y >> 16) + 2, m->rows) + 1;
-    const uint32_t *upper = m->sums + (size_t)top * ((size_t)m->columns + 1);
-    const uint32_t *lower = m->sums + (size_t)bottom * ((size_t)m->columns + 1);
-    uint32_t sum = lower[right] - lower[left] - upper[right] + upper[left];
-    return sum >> 16 == 0 ? CLEAR : (sum & 0xffff) == 0 ? OPAQUE : MIXED;
 }
 
 ZT_MEDIA_CLONES static void blend(uint8_t *restrict dst, size_t stride,
@@ -472,11 +487,11 @@ static void draw_cell(const struct drawing *d, int half, int column, int row)
     uint8_t *const dst[2] = { d->dst->plane[half] + at, d->dst->plane[2 * half] + at };
     uint8_t *const aside[2] = { over[0], over[1] };
     enum cover cover[ZT_LAYERS_MAX];
-    int back = s->n - 1;
+    int back = s->n - 1, cells = s->sheet[0].mesh[half].columns - 1;
 
     for (;; back--) { /* the farthest layer is opaque */
         const struct zt_sheet *sheet = &s->sheet[back];
-        cover[back] = cover_of(sheet, half, column, row);
+        cover[back] = sheet->opaque ? OPAQUE : sheet->cover[half][row * cells + column];
         if (cover[back] == MIXED)
             cover[back] = draw_alpha(s, sheet, half, column, row, alpha[back]);
         if (cover[back] == OPAQUE)
@@ -496,13 +511,17 @@ static void draw_cell(const struct drawing *d, int half, int column, int row)
 static void draw_rows(void *user, int first, int end)
 {
     const struct drawing *d = user;
-    const struct zt_warp_mesh *mesh = d->stack->sheet[0].mesh;
+    const struct zt_stack *s = d->stack;
+    const struct zt_warp_mesh *mesh = s->sheet[0].mesh;
     int luma = mesh[0].rows - 1;
 
     for (int i = first; i < end; i++) {
-        int half = i >= luma;
+        int half = i >= luma, row = half ? i - luma : i;
+        for (int k = 0; k < s->n; k++)
+            if (!s->sheet[k].opaque)
+                find_cover(&s->sheet[k], half, row);
         for (int column = 0; column + 1 < mesh[half].columns; column++)
-            draw_cell(d, half, column, half ? i - luma : i);
+            draw_cell(d, half, column, row);
     }
 }
 
