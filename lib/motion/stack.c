@@ -25,7 +25,8 @@ enum cover { CLEAR, MIXED, OPAQUE };
 
 /*
  * Alpha at one size: samples, and how many of the blocks above and to the left of a block's corner
- * are see-through somewhere, plus 65536 times how many show something.
+ * are see-through somewhere, plus 65536 times how many show something. The sums may wrap: between
+ * corners of the few blocks under a cell, differences are right all the same.
  */
 struct matte {
     struct zt_plane plane;
@@ -446,7 +447,7 @@ ZT_MEDIA_CLONES static void blend(uint8_t *restrict dst, size_t stride,
     }
 }
 
-/* Alpha of a cell that cover_of calls mixed: it may yet be the same all over. */
+/* Alpha of a cell that find_cover calls mixed: it may yet be the same all over. */
 static enum cover draw_alpha(const struct zt_stack *s, const struct zt_sheet *sheet, int half,
                              int column, int row, uint8_t alpha[ZT_CELL * ZT_CELL])
 {
