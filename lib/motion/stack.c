@@ -18,15 +18,20 @@
 #define SEE_LEAST 1e-4
 
 /* Blocks of alpha samples whose content is known: all clear, all opaque, or mixed. */
-#define BLOCK_BITS 4
+#define BLOCK_BITS 3
+#define BLOCK      (1 << BLOCK_BITS)
 
 enum cover { CLEAR, MIXED, OPAQUE };
 
-/* Alpha at one size: samples, and for each block two flags. */
+/*
+ * Alpha at one size: samples, and how many of the blocks above and to the left of a block's corner
+ * are see-through somewhere, plus 65536 times how many show something. The sums may wrap: between
+ * corners of the few blocks under a cell, differences are right all the same.
+ */
 struct matte {
     struct zt_plane plane;
     int columns, rows;
-    uint8_t *flags; /* [rows][columns]: 1 something shows, 2 something is see-through */
+    uint32_t *sums; /* [rows + 1][columns + 1] */
 };
 
 struct zt_sheet {
@@ -36,6 +41,7 @@ struct zt_sheet {
     bool opaque;
     struct matte matte[2]; /* luma's, chroma's */
     struct zt_warp_mesh mesh[2];
+    uint8_t *cover[2]; /* enum cover of each cell; NULL where all is opaque */
 };
 
 /* ---- getting ready ------------------------------------------------------------------------- */
@@ -43,29 +49,42 @@ struct zt_sheet {
 static void matte_clear(struct matte *m)
 {
     zt_plane_clear(&m->plane);
-    free(m->flags);
+    free(m->sums);
     *m = (struct matte){ 0 };
 }
 
 static enum zt_code matte_init(struct matte *m, int width, int height, struct zt_err *err)
 {
-    void *flags = NULL;
+    void *sums = NULL;
 
     ZT_TRY(zt_plane_init(&m->plane, width, height, err));
     m->columns = ((width - 1) >> BLOCK_BITS) + 1;
     m->rows = ((height - 1) >> BLOCK_BITS) + 1;
-    ZT_TRY(zt_try_alloc((size_t)m->columns, (size_t)m->rows, "a matte", &flags, err));
-    m->flags = flags;
+    ZT_TRY(zt_try_alloc((size_t)(m->columns + 1) * sizeof(uint32_t), (size_t)m->rows + 1, "a matte",
+                        &sums, err));
+    m->sums = sums;
     return ZT_OK;
 }
 
-static void find_flags(struct matte *m)
+/* The last blocks may reach into the border, which repeats the edge. */
+static void sum_blocks(struct matte *m)
 {
-    for (int y = 0; y < m->plane.height; y++) {
-        const uint8_t *row = m->plane.at + (size_t)y * m->plane.stride;
-        uint8_t *flags = m->flags + (size_t)(y >> BLOCK_BITS) * (size_t)m->columns;
-        for (int x = 0; x < m->plane.width; x++)
-            flags[x >> BLOCK_BITS] |= (uint8_t)((row[x] > 0 ? 1 : 0) | (row[x] < 255 ? 2 : 0));
+    size_t stride = m->plane.stride;
+    uint32_t *sums = m->sums + m->columns + 2, *above = m->sums + 1;
+
+    for (int y = 0; y < m->rows; y++, sums += m->columns + 1, above += m->columns + 1) {
+        const uint8_t *row = m->plane.at + (size_t)(y * BLOCK) * stride;
+        uint32_t sum = 0;
+        for (int x = 0; x < m->columns; x++, row += BLOCK) {
+            uint64_t all = UINT64_MAX, any = 0, part;
+            for (size_t i = 0; i < BLOCK; i++) {
+                memcpy(&part, row + i * stride, BLOCK);
+                all &= part;
+                any |= part;
+            }
+            sum += (all != UINT64_MAX ? 1U : 0) + (any != 0 ? 65536U : 0);
+            sums[x] = above[x] + sum;
+        }
     }
 }
 
@@ -110,7 +129,7 @@ static enum zt_code take_alpha(struct zt_sheet *sheet, const struct zt_layer *la
     }
     for (int half = 0; half < 2 && rc == ZT_OK; half++) {
         zt_plane_filter(&samples[half], density, pool, &sheet->matte[half].plane);
-        find_flags(&sheet->matte[half]);
+        sum_blocks(&sheet->matte[half]);
     }
     zt_plane_clear(&samples[0]);
     zt_plane_clear(&samples[1]);
@@ -126,7 +145,8 @@ static enum zt_code take_depth(struct zt_sheet *sheet, const struct zt_layer *la
     if (from->z == NULL)
         return ZT_OK;
     size_t n = (size_t)from->width * (size_t)from->height;
-    ZT_TRY(zt_try_alloc(n, sizeof(float), "a layer's depth", &z, err));
+    /* settle reads one row and one point on. */
+    ZT_TRY(zt_try_alloc(n + (size_t)from->width + 1, sizeof(float), "a layer's depth", &z, err));
     memcpy(z, from->z, n * sizeof(float));
     sheet->depth = (struct zt_depth){ .width = from->width, .height = from->height, .z = z };
     sheet->depth_scale_x = (double)from->width / layer->picture.width_px;
@@ -141,8 +161,16 @@ static enum zt_code sheet_init(struct zt_sheet *sheet, const struct zt_layer *la
     ZT_TRY(zt_planes_init(&sheet->planes, &layer->picture, density, pool, err));
     ZT_TRY(take_alpha(sheet, layer, density, pool, err));
     ZT_TRY(take_depth(sheet, layer, err));
-    ZT_TRY(zt_warp_mesh_init(&sheet->mesh[0], view->width_px, view->height_px, err));
-    return zt_warp_mesh_init(&sheet->mesh[1], view->width_px / 2, view->height_px / 2, err);
+    for (int half = 0; half < 2; half++) {
+        int width = view->width_px >> half, height = view->height_px >> half;
+        void *cover = NULL;
+        ZT_TRY(zt_warp_mesh_init(&sheet->mesh[half], width, height, err));
+        if (!sheet->opaque)
+            ZT_TRY(zt_try_alloc((size_t)(width / ZT_CELL), (size_t)(height / ZT_CELL),
+                                "a layer's cells", &cover, err));
+        sheet->cover[half] = cover;
+    }
+    return ZT_OK;
 }
 
 enum zt_code zt_stack_init(struct zt_stack *stack, const struct zt_layers *layers,
@@ -175,6 +203,7 @@ void zt_stack_clear(struct zt_stack *stack)
         for (int half = 0; half < 2; half++) {
             matte_clear(&sheet->matte[half]);
             zt_warp_mesh_clear(&sheet->mesh[half]);
+            free(sheet->cover[half]);
         }
     }
     free(stack->sheet);
@@ -224,16 +253,19 @@ struct seeing {
     double d[SIDE_BY_SIDE];
 };
 
-/* One round of substitution, zt_depth_at written out; returns the largest move of a point. */
-ZT_MEDIA_CLONES static double settle(const struct zt_sheet *sheet, struct seeing *s)
+/*
+ * One round of substitution for the first n, zt_depth_at written out; returns the largest move of a
+ * point.
+ */
+ZT_MEDIA_CLONES static double settle(const struct zt_sheet *sheet, int n, struct seeing *s)
 {
-    const float *z = sheet->depth.z;
     const int width = sheet->depth.width;
+    const float *z = sheet->depth.z, *next = z + 1, *below = z + width, *below_next = below + 1;
     const double right = width - 1, bottom = sheet->depth.height - 1;
     const double scale_x = sheet->depth_scale_x, scale_y = sheet->depth_scale_y;
     double move[SIDE_BY_SIDE], most = 0;
 
-    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+    for (int i = 0; i < n; i++) {
         double x = (s->x[i] + s->per_x[i] * s->d[i]) * scale_x - 0.5;
         double y = (s->y[i] + s->per_y[i] * s->d[i]) * scale_y - 0.5;
         x = x < 0 ? 0 : x;
@@ -243,15 +275,14 @@ ZT_MEDIA_CLONES static double settle(const struct zt_sheet *sheet, struct seeing
         int ix = (int)x, iy = (int)y;
         double fx = x - ix, fy = y - iy;
         int at = iy * width + ix;
-        int next = at + (fx > 0), below = fy > 0 ? width : 0; /* what weighs nothing is not read */
-        double a = (double)z[at], b = (double)z[next];
-        double c = (double)z[at + below], d = (double)z[next + below];
+        double a = (double)z[at], b = (double)next[at], c = (double)below[at];
+        double d = (double)below_next[at]; /* at an edge these weigh nothing */
         double upper = a + fx * (b - a), lower = c + fx * (d - c);
         double now = ZT_D_FAR + (ZT_D_NEAR - ZT_D_FAR) * (upper + fy * (lower - upper));
         move[i] = fabs(now - s->d[i]) * (fabs(s->per_x[i]) + fabs(s->per_y[i]));
         s->d[i] = now;
     }
-    for (int i = 0; i < SIDE_BY_SIDE; i++)
+    for (int i = 0; i < n; i++)
         most = move[i] > most ? move[i] : most;
     return most;
 }
@@ -264,8 +295,8 @@ static void see(const struct look *l, const struct zt_sheet *sheet, double ox, d
     bool travels = l->tx != 0 || l->ty != 0 || l->tz != 0;
     int rounds = travels && sheet->depth.z != NULL ? SEE_ROUNDS : 0;
 
-    for (int i = 0; i < SIDE_BY_SIDE; i++) {
-        double x = ox + step * (i < n ? i : n - 1);
+    for (int i = 0; i < n; i++) {
+        double x = ox + step * i;
         double qx = l->across * x - l->down * oy + l->x, qy = l->down * x + l->across * oy + l->y;
         s->x[i] = v->origin_x + qx * v->scale_x;
         s->y[i] = v->origin_y + qy * v->scale_y;
@@ -273,9 +304,9 @@ static void see(const struct look *l, const struct zt_sheet *sheet, double ox, d
         s->per_y[i] = (l->ty - l->tz * qy) * v->scale_y;
         s->d[i] = ZT_D_FLAT;
     }
-    for (int i = 0; i < rounds && settle(sheet, s) >= SEE_LEAST; i++)
+    for (int i = 0; i < rounds && settle(sheet, n, s) >= SEE_LEAST; i++)
         ;
-    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+    for (int i = 0; i < n; i++) {
         s->x[i] += s->per_x[i] * s->d[i];
         s->y[i] += s->per_y[i] * s->d[i];
     }
@@ -299,7 +330,6 @@ struct drawing {
     struct zt_stack *stack;
     struct look look;
     struct zt_frame_buf *dst;
-    int plane;
 };
 
 static void place_luma_row(const struct drawing *d, struct zt_sheet *sheet, int row)
@@ -365,36 +395,45 @@ static void place_rows(void *user, int first, int end)
     }
 }
 
-/* What of a sheet shows in a cell: flags of all blocks that its corners, and taps, reach. */
-static enum cover cover_of(const struct zt_sheet *sheet, int half, int column, int row)
+static inline int32_t lesser(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int32_t greater(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The block of a position and some samples on, of n in its row or column. */
+static inline int32_t block_at(int32_t position, int32_t on, int32_t n)
+{
+    return lesser(greater(((position >> 16) + on) >> BLOCK_BITS, 0), n - 1);
+}
+
+/* What of a sheet shows in each cell of a row, by all blocks that its corners, and taps, reach. */
+ZT_MEDIA_CLONES static void find_cover(const struct zt_sheet *sheet, int half, int row)
 {
     const struct matte *m = &sheet->matte[half];
     const struct zt_warp_mesh *mesh = &sheet->mesh[half];
-    size_t i = (size_t)row * (size_t)mesh->columns + (size_t)column;
-    const size_t corner[4] = { i, i + 1, i + (size_t)mesh->columns, i + (size_t)mesh->columns + 1 };
-    int32_t low_x = INT32_MAX, high_x = INT32_MIN, low_y = INT32_MAX, high_y = INT32_MIN;
-    unsigned flags = 0;
+    const int32_t *x = mesh->x + (size_t)row * (size_t)mesh->columns, *below_x = x + mesh->columns;
+    const int32_t *y = mesh->y + (size_t)row * (size_t)mesh->columns, *below_y = y + mesh->columns;
+    const uint32_t *sums = m->sums;
+    const int32_t cells = mesh->columns - 1, columns = m->columns, rows = m->rows;
+    uint8_t *restrict cover = sheet->cover[half] + (size_t)row * (size_t)cells;
 
-    if (sheet->opaque)
-        return OPAQUE;
-    for (int c = 0; c < 4; c++) {
-        int32_t x = mesh->x[corner[c]], y = mesh->y[corner[c]];
-        low_x = x < low_x ? x : low_x;
-        high_x = x > high_x ? x : high_x;
-        low_y = y < low_y ? y : low_y;
-        high_y = y > high_y ? y : high_y;
+    for (int i = 0; i < cells; i++) {
+        int32_t low_x = lesser(lesser(x[i], x[i + 1]), lesser(below_x[i], below_x[i + 1]));
+        int32_t high_x = greater(greater(x[i], x[i + 1]), greater(below_x[i], below_x[i + 1]));
+        int32_t low_y = lesser(lesser(y[i], y[i + 1]), lesser(below_y[i], below_y[i + 1]));
+        int32_t high_y = greater(greater(y[i], y[i + 1]), greater(below_y[i], below_y[i + 1]));
+        int32_t left = block_at(low_x, -1, columns), right = block_at(high_x, 2, columns) + 1;
+        int32_t upper = block_at(low_y, -1, rows) * (columns + 1);
+        int32_t lower = (block_at(high_y, 2, rows) + 1) * (columns + 1);
+        uint32_t sum =
+            sums[lower + right] - sums[lower + left] - sums[upper + right] + sums[upper + left];
+        cover[i] = sum >> 16 == 0 ? CLEAR : (sum & 0xffff) == 0 ? OPAQUE : MIXED;
     }
-    int first_x = (low_x >> 16) - 1, last_x = (high_x >> 16) + 2;
-    int first_y = (low_y >> 16) - 1, last_y = (high_y >> 16) + 2;
-    int max_x = m->plane.width - 1, max_y = m->plane.height - 1;
-    first_x = first_x < 0 ? 0 : first_x > max_x ? max_x : first_x;
-    last_x = last_x < 0 ? 0 : last_x > max_x ? max_x : last_x;
-    first_y = first_y < 0 ? 0 : first_y > max_y ? max_y : first_y;
-    last_y = last_y < 0 ? 0 : last_y > max_y ? max_y : last_y;
-    for (int y = first_y >> BLOCK_BITS; y <= last_y >> BLOCK_BITS; y++)
-        for (int x = first_x >> BLOCK_BITS; x <= last_x >> BLOCK_BITS; x++)
-            flags |= m->flags[(size_t)y * (size_t)m->columns + (size_t)x];
-    return flags == 3 ? MIXED : flags == 1 ? OPAQUE : CLEAR;
 }
 
 ZT_MEDIA_CLONES static void blend(uint8_t *restrict dst, size_t stride,
@@ -402,59 +441,88 @@ ZT_MEDIA_CLONES static void blend(uint8_t *restrict dst, size_t stride,
 {
     for (int y = 0; y < ZT_CELL; y++, dst += stride, over += ZT_CELL, alpha += ZT_CELL) {
         for (int x = 0; x < ZT_CELL; x++) {
-            unsigned v = (unsigned)(dst[x] * (255 - alpha[x]) + over[x] * alpha[x]) + 128;
+            uint16_t v = (uint16_t)(dst[x] * (255 - alpha[x]) + over[x] * alpha[x] + 128);
             dst[x] = (uint8_t)((v + (v >> 8)) >> 8); /* v / 255, rounded */
         }
     }
 }
 
-/* A sheet's colours, with what flows in them. */
-static void paint(const struct drawing *d, const struct zt_sheet *sheet, int column, int row,
-                  uint8_t *dst, size_t stride)
+/* Alpha of a cell that find_cover calls mixed: it may yet be the same all over. */
+static enum cover draw_alpha(const struct zt_stack *s, const struct zt_sheet *sheet, int half,
+                             int column, int row, uint8_t alpha[ZT_CELL * ZT_CELL])
 {
-    int half = d->plane > 0;
+    unsigned all = 255, any = 0;
 
-    zt_fluid_cell(d->stack->fluid, &sheet->planes.plane[d->plane],
-                  sheet->opaque ? NULL : &sheet->matte[half].plane, &sheet->mesh[half], half,
-                  column, row, dst, stride, d->stack->simd);
+    zt_warp_cell(&sheet->matte[half].plane, &sheet->mesh[half], column, row, alpha, ZT_CELL,
+                 s->simd);
+    for (int i = 0; i < ZT_CELL * ZT_CELL; i++) {
+        all &= alpha[i];
+        any |= alpha[i];
+    }
+    return any == 0 ? CLEAR : all == 255 ? OPAQUE : MIXED;
 }
 
-static void draw_cell(const struct drawing *d, int column, int row)
+/* A sheet's luma, or both its chroma planes, with what flows in them. */
+static void paint(const struct zt_stack *s, const struct zt_sheet *sheet, int half, int column,
+                  int row, uint8_t *const dst[], size_t stride)
+{
+    const struct zt_plane *planes = &sheet->planes.plane[half];
+    const struct zt_warp_mesh *mesh = &sheet->mesh[half];
+
+    if (s->fluid == NULL) {
+        zt_warp_cells(planes, 1 + half, mesh, column, row, dst, stride, s->simd);
+        return;
+    }
+    for (int i = 0; i <= half; i++)
+        zt_fluid_cell(s->fluid, &planes[i], sheet->opaque ? NULL : &sheet->matte[half].plane, mesh,
+                      half, column, row, dst[i], stride, s->simd);
+}
+
+/* A cell of luma, or (half) of both chroma planes. */
+static void draw_cell(const struct drawing *d, int half, int column, int row)
 {
     const struct zt_stack *s = d->stack;
-    int half = d->plane > 0, at = s->n - 1;
-    size_t stride = d->dst->view.stride[d->plane];
-    uint8_t *dst =
-        d->dst->plane[d->plane] + (size_t)(row * ZT_CELL) * stride + (size_t)(column * ZT_CELL);
-    uint8_t over[ZT_CELL * ZT_CELL], alpha[ZT_CELL * ZT_CELL];
+    size_t stride = d->dst->view.stride[half];
+    size_t at = (size_t)(row * ZT_CELL) * stride + (size_t)(column * ZT_CELL);
+    uint8_t alpha[ZT_LAYERS_MAX][ZT_CELL * ZT_CELL], over[2][ZT_CELL * ZT_CELL];
+    uint8_t *const dst[2] = { d->dst->plane[half] + at, d->dst->plane[2 * half] + at };
+    uint8_t *const aside[2] = { over[0], over[1] };
     enum cover cover[ZT_LAYERS_MAX];
+    int back = s->n - 1, cells = s->sheet[0].mesh[half].columns - 1;
 
-    while ((cover[at] = cover_of(&s->sheet[at], half, column, row)) != OPAQUE)
-        at--; /* the farthest layer is opaque */
-    paint(d, &s->sheet[at], column, row, dst, stride);
-    for (at++; at < s->n; at++) {
-        const struct zt_sheet *sheet = &s->sheet[at];
-        if (cover[at] == CLEAR)
+    for (;; back--) { /* the farthest layer is opaque */
+        const struct zt_sheet *sheet = &s->sheet[back];
+        cover[back] = sheet->opaque ? OPAQUE : sheet->cover[half][row * cells + column];
+        if (cover[back] == MIXED)
+            cover[back] = draw_alpha(s, sheet, half, column, row, alpha[back]);
+        if (cover[back] == OPAQUE)
+            break;
+    }
+    paint(s, &s->sheet[back], half, column, row, dst, stride);
+    for (int front = back + 1; front < s->n; front++) {
+        if (cover[front] == CLEAR)
             continue;
-        paint(d, sheet, column, row, over, ZT_CELL);
-        zt_warp_cell(&sheet->matte[half].plane, &sheet->mesh[half], column, row, alpha, ZT_CELL,
-                     s->simd);
-        blend(dst, stride, over, alpha);
+        paint(s, &s->sheet[front], half, column, row, aside, ZT_CELL);
+        for (int i = 0; i <= half; i++)
+            blend(dst[i], stride, over[i], alpha[front]);
     }
 }
 
-/* Rows of cells: all of luma's, then both chroma planes'. */
+/* Rows of cells: all of luma's, then chroma's. */
 static void draw_rows(void *user, int first, int end)
 {
-    const struct zt_warp_mesh *mesh = ((const struct drawing *)user)->stack->sheet[0].mesh;
-    struct drawing d = *(const struct drawing *)user;
-    int luma = mesh[0].rows - 1, chroma = mesh[1].rows - 1;
+    const struct drawing *d = user;
+    const struct zt_stack *s = d->stack;
+    const struct zt_warp_mesh *mesh = s->sheet[0].mesh;
+    int luma = mesh[0].rows - 1;
 
     for (int i = first; i < end; i++) {
-        d.plane = i < luma ? 0 : i < luma + chroma ? 1 : 2;
-        int row = i - (d.plane > 0 ? luma : 0) - (d.plane > 1 ? chroma : 0);
-        for (int column = 0; column + 1 < mesh[d.plane > 0].columns; column++)
-            draw_cell(&d, column, row);
+        int half = i >= luma, row = half ? i - luma : i;
+        for (int k = 0; k < s->n; k++)
+            if (!s->sheet[k].opaque)
+                find_cover(&s->sheet[k], half, row);
+        for (int column = 0; column + 1 < mesh[half].columns; column++)
+            draw_cell(d, half, column, row);
     }
 }
 
@@ -463,8 +531,9 @@ void zt_stack_draw(struct zt_stack *stack, const struct zt_pose *pose, struct zt
     struct drawing d = { .stack = stack, .look = look_from(&stack->view, pose), .dst = dst };
     const struct zt_warp_mesh *mesh = stack->sheet[0].mesh;
 
+    zt_assert(dst->view.stride[1] == dst->view.stride[2]);
     zt_pool_for(stack->pool, mesh[1].rows, 4, place_rows, &d);
     for (int i = 0; i < stack->n; i++)
         place_chroma_row(&stack->sheet[i], mesh[1].rows - 1);
-    zt_pool_for(stack->pool, mesh[0].rows - 1 + 2 * (mesh[1].rows - 1), 2, draw_rows, &d);
+    zt_pool_for(stack->pool, mesh[0].rows + mesh[1].rows - 2, 2, draw_rows, &d);
 }

@@ -4,7 +4,6 @@
  */
 #include "motion/warp.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,16 +75,6 @@ void zt_warp_mesh_clear(struct zt_warp_mesh *mesh)
 {
     free(mesh->x);
     *mesh = (struct zt_warp_mesh){ 0 };
-}
-
-int32_t zt_warp_mesh_position(double sample, int plane_side)
-{
-    double edge = ZT_PLANE_PAD - 20; /* a vector load reads up to 16 samples past a position */
-    double last = plane_side - 1 + edge;
-
-    zt_assert(isfinite(sample));
-    sample = sample < -edge ? -edge : sample > last ? last : sample;
-    return (int32_t)lrint(sample * 65536);
 }
 
 static int weight_product(int a, int b)
@@ -162,47 +151,57 @@ static void straight_scalar(const struct zt_plane *plane, const struct zt_warp_c
     }
 }
 
-void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh, int column,
-                  int row, uint8_t *dst, size_t stride, enum zt_simd simd)
+/* columns NULL: the cell is not straight. */
+static void draw_one(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                     const struct zt_warp_columns *columns, uint8_t *dst, size_t stride,
+                     enum zt_simd simd)
 {
-    struct zt_warp_corners corners = zt_warp_corners_at(mesh, column, row);
-    struct zt_warp_columns columns;
-    bool straight = zt_warp_columns_from(&corners, &columns);
-
 #ifdef ZT_WARP_AVX512
     if (simd == ZT_SIMD_AVX512) {
-        if (straight)
-            zt_warp_straight_avx512(plane, &corners, &columns, dst, stride);
+        if (columns != NULL)
+            zt_warp_straight_avx512(plane, corners, columns, dst, stride);
         else
-            zt_warp_cell_avx512(plane, &corners, dst, stride);
-        return;
-    }
-#endif
-#ifdef ZT_WARP_AVX2
-    if (simd == ZT_SIMD_AVX2) {
-        if (straight)
-            zt_warp_straight_avx2(plane, &corners, &columns, dst, stride);
-        else
-            zt_warp_cell_avx2(plane, &corners, dst, stride);
+            zt_warp_cell_avx512(plane, corners, dst, stride);
         return;
     }
 #endif
 #ifdef ZT_WARP_NEON
     if (simd == ZT_SIMD_NEON) {
-        if (straight)
-            zt_warp_straight_neon(plane, &corners, &columns, dst, stride);
+        if (columns != NULL)
+            zt_warp_straight_neon(plane, corners, columns, dst, stride);
         else
-            zt_warp_cell_neon(plane, &corners, dst, stride);
+            zt_warp_cell_neon(plane, corners, dst, stride);
         return;
     }
 #endif
     (void)simd;
-    if (straight) {
-        straight_scalar(plane, &corners, &columns, dst, stride);
+    if (columns != NULL) {
+        straight_scalar(plane, corners, columns, dst, stride);
         return;
     }
     for (int y = 0; y < ZT_CELL; y++, dst += stride) {
-        struct zt_warp_step s = zt_warp_row(&corners, y);
+        struct zt_warp_step s = zt_warp_row(corners, y);
         zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);
     }
+}
+
+void zt_warp_cells(const struct zt_plane *planes, int n, const struct zt_warp_mesh *mesh,
+                   int column, int row, uint8_t *const dst[], size_t stride, enum zt_simd simd)
+{
+    struct zt_warp_corners corners = zt_warp_corners_at(mesh, column, row);
+    struct zt_warp_columns columns;
+    bool straight = zt_warp_columns_from(&corners, &columns);
+
+    zt_assert(n <= ZT_WARP_PLANES && planes[0].stride == planes[n - 1].stride);
+#ifdef ZT_WARP_AVX2
+    if (simd == ZT_SIMD_AVX2) {
+        if (straight)
+            zt_warp_straight_avx2(planes, n, &corners, &columns, dst, stride);
+        else
+            zt_warp_cell_avx2(planes, n, &corners, dst, stride);
+        return;
+    }
+#endif
+    for (int i = 0; i < n; i++)
+        draw_one(&planes[i], &corners, straight ? &columns : NULL, dst[i], stride, simd);
 }

@@ -10,6 +10,8 @@
 #ifndef ZT_MOTION_WARP_H
 #define ZT_MOTION_WARP_H
 
+#include <math.h>
+
 #include "base/error.h"
 #include "motion/planes.h"
 
@@ -43,13 +45,32 @@ void zt_warp_mesh_clear(struct zt_warp_mesh *mesh);
  * A position for a mesh: clamped so that no tap leaves the plane's border. NaN and infinities are
  * our own mistakes.
  */
-int32_t zt_warp_mesh_position(double sample, int plane_side);
+static inline int32_t zt_warp_mesh_position(double sample, int plane_side)
+{
+    double edge = ZT_PLANE_PAD - 20; /* a vector load reads up to 16 samples past a position */
+    double last = plane_side - 1 + edge;
+
+    zt_assert(isfinite(sample));
+    sample = sample < -edge ? -edge : sample > last ? last : sample;
+    return (int32_t)lrint(sample * 65536);
+}
+
+/* Planes that are drawn together: U and V. */
+#define ZT_WARP_PLANES 2
 
 /*
- * Draws the cell (column, row): ZT_CELL x ZT_CELL samples. Every mesh position was made by
- * zt_warp_mesh_position for this plane or a larger one.
+ * Draws the cell (column, row), ZT_CELL x ZT_CELL samples, of n planes of one size, each to its own
+ * dst; rows are stride bytes apart. Every mesh position was made by zt_warp_mesh_position for these
+ * planes or larger ones.
  */
-void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh, int column,
-                  int row, uint8_t *dst, size_t stride, enum zt_simd simd);
+void zt_warp_cells(const struct zt_plane *planes, int n, const struct zt_warp_mesh *mesh,
+                   int column, int row, uint8_t *const dst[], size_t stride, enum zt_simd simd);
+
+/* The same for one plane. */
+static inline void zt_warp_cell(const struct zt_plane *plane, const struct zt_warp_mesh *mesh,
+                                int column, int row, uint8_t *dst, size_t stride, enum zt_simd simd)
+{
+    zt_warp_cells(plane, 1, mesh, column, row, &dst, stride, simd);
+}
 
 #endif

@@ -27,12 +27,12 @@ struct taps {
     __m256i deal[4], w[4];
 };
 
-AVX2 struct sixteen counted(__m256i at, int32_t step)
+AVX2 struct sixteen counted(__m256i at, __m256i step)
 {
     const __m256i low = _mm256_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11);
-    __m256i v = _mm256_add_epi32(at, _mm256_mullo_epi32(_mm256_set1_epi32(step), low));
+    __m256i v = _mm256_add_epi32(at, _mm256_mullo_epi32(step, low));
 
-    return (struct sixteen){ v, _mm256_add_epi32(v, _mm256_set1_epi32(4 * step)) };
+    return (struct sixteen){ v, _mm256_add_epi32(v, _mm256_slli_epi32(step, 2)) };
 }
 
 /* 15 bits of phase of each, in order. */
@@ -59,7 +59,7 @@ AVX2 void find_weights(__m256i t, __m256i w[4])
 
     w[0] = _mm256_mulhrs_epi16(u3, sixth);
     w[1] = _mm256_add_epi16(_mm256_sub_epi16(_mm256_set1_epi16(ZT_SPLINE_TWO_THIRDS), t2),
-                            _mm256_mulhrs_epi16(t3, _mm256_set1_epi16(16384)));
+                            _mm256_avg_epu16(t3, _mm256_setzero_si256())); /* half, rounded */
     w[3] = _mm256_mulhrs_epi16(t3, sixth);
     w[2] = _mm256_sub_epi16(_mm256_set1_epi16(INT16_MIN), /* 32768 */
                             _mm256_add_epi16(_mm256_add_epi16(w[0], w[1]), w[3]));
@@ -102,10 +102,9 @@ AVX2 void store_down(const __m256i tap[4], const __m256i w[4], uint8_t *dst)
                                                               _mm256_extracti128_si256(sum, 1)));
 }
 
-/* zt_warp_row of all rows of a cell, and the weights down the columns of those that are level. */
+/* zt_warp_row of all rows of a cell. */
 struct rows {
     int32_t x[ZT_CELL], y[ZT_CELL], dx[ZT_CELL], dy[ZT_CELL];
-    int16_t w[4][ZT_CELL];
 };
 
 AVX2 __m256i load(const int32_t *at)
@@ -116,6 +115,12 @@ AVX2 __m256i load(const int32_t *at)
 AVX2 void store(int32_t *at, __m256i v)
 {
     _mm256_storeu_si256((__m256i *)(void *)at, v);
+}
+
+/* One value in all places: a load alone, where gcc's own way takes a shuffle more. */
+AVX2 __m256i spread(const int32_t *at)
+{
+    return _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)at));
 }
 
 /* One coordinate of eight rows, j: where they begin, and the step. */
@@ -139,8 +144,8 @@ AVX2 __m256i row_steps(int64_t across, int64_t turn, __m256i j)
 
 AVX2 void find_rows(const struct zt_warp_corners *c, struct rows *ret)
 {
-    __m256i j = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), part[2], w[4];
-    const __m256i fraction = _mm256_set1_epi32(0xffff), level = _mm256_set1_epi32(ZT_WARP_LEVEL);
+    const __m256i level = _mm256_set1_epi32(ZT_WARP_LEVEL);
+    __m256i j = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
 
     for (int half = 0; half < 2; half++, j = _mm256_add_epi32(j, _mm256_set1_epi32(8))) {
         __m256i y = row_starts(c->left_y, c->left_dy, j);
@@ -153,17 +158,20 @@ AVX2 void find_rows(const struct zt_warp_corners *c, struct rows *ret)
         store(ret->dy + 8 * half, _mm256_andnot_si256(flat, dy));
         store(ret->x + 8 * half, row_starts(c->left_x, c->left_dx, j));
         store(ret->dx + 8 * half, row_steps(c->right_x - c->left_x, c->right_dx - c->left_dx, j));
-        part[half] = _mm256_srli_epi32(_mm256_and_si256(y, fraction), 1);
     }
-    find_weights(_mm256_permute4x64_epi64(_mm256_packus_epi32(part[0], part[1]), 0xd8), w);
-    for (int k = 0; k < 4; k++)
-        _mm256_storeu_si256((__m256i *)(void *)ret->w[k], w[k]);
 }
 
-AVX2 void level_weights(const struct rows *rows, int j, __m256i w[4])
+/* The weights down the columns of each row: of a position, 16 bits tell the phase. */
+AVX2 void find_weights_down(const struct rows *rows, __m256i w[ZT_CELL][4])
 {
-    for (int k = 0; k < 4; k++)
-        w[k] = _mm256_set1_epi16(rows->w[k][j]);
+    const __m256i sample = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+
+    for (int j = 0; j < ZT_CELL; j++) {
+        __m256i dy = _mm256_set1_epi16((int16_t)rows->dy[j]);
+        __m256i y = _mm256_add_epi16(_mm256_set1_epi16((int16_t)rows->y[j]),
+                                     _mm256_mullo_epi16(dy, sample));
+        find_weights(_mm256_srli_epi16(y, 1), w[j]);
+    }
 }
 
 /* ---- any cell ------------------------------------------------------------------------------ */
@@ -213,93 +221,109 @@ AVX2 void find_places(const struct zt_plane *plane, const struct rows *rows, str
 }
 
 /* Sixteen positions, each eight from their own beginning. */
-AVX2 struct sixteen within(const int32_t at[2][ZT_CELL], int j, int32_t step)
+AVX2 struct sixteen within(const int32_t at[2][ZT_CELL], const int32_t *step, int j)
 {
-    __m128i left = _mm_set1_epi32(at[0][j]), right = _mm_set1_epi32(at[1][j]);
+    __m256i left = spread(&at[0][j]), right = spread(&at[1][j]);
 
-    return counted(_mm256_inserti128_si256(_mm256_castsi128_si256(left), right, 1), step);
+    return counted(_mm256_blend_epi32(left, right, 0xf0), spread(step + j));
 }
 
-/* `more`, a constant: the source rows that eight samples start on, but one. */
-AVX2 void draw_row(const struct zt_plane *plane, const struct rows *rows,
-                   const struct places *places, int j, int more, uint8_t *dst)
+/* The taps of each row; in a loop of its own, as the weights down, whose constants then stay in
+ * registers. */
+AVX2 void find_taps_along(const struct rows *rows, const struct places *places,
+                          struct taps ret[ZT_CELL])
 {
-    const uint8_t *left = plane->at + places->from[0][j], *right = plane->at + places->from[1][j];
+    for (int j = 0; j < ZT_CELL; j++)
+        find_taps(within(places->x, rows->dx, j), &ret[j]);
+}
+
+/* What follows from the mesh alone. */
+struct cell {
+    struct rows rows;
+    struct places places;
+    struct taps along[ZT_CELL];
+    __m256i down[ZT_CELL][4];
+};
+
+/* `more`, a constant: the source rows that eight samples start on, but one. */
+AVX2 void draw_row(const struct zt_plane *plane, const struct cell *cell, int j, int more,
+                   uint8_t *dst)
+{
+    const uint8_t *left = plane->at + cell->places.from[0][j];
+    const uint8_t *right = plane->at + cell->places.from[1][j];
     ptrdiff_t stride = (ptrdiff_t)plane->stride;
-    struct sixteen y = within(places->y, j, rows->dy[j]);
-    __m256i row[4 + STARTS - 1], tap[4], w[4], start = whole(y);
-    struct taps t;
+    __m256i row[4 + STARTS - 1], tap[4];
 
     /* What the next cell of the row will touch: 27 rows at once are too many streams for the
      * processor to foresee. */
     _mm_prefetch((const char *)right + stride + 32, _MM_HINT_T0);
     _mm_prefetch((const char *)right + 2 * stride + 32, _MM_HINT_T0);
-    find_taps(within(places->x, j, rows->dx[j]), &t);
     for (int i = 0; i < 4 + more; i++)
-        row[i] = filter_across(left + i * stride, right + i * stride, &t);
-    for (int k = 0; k < 4; k++) {
+        row[i] = filter_across(left + i * stride, right + i * stride, &cell->along[j]);
+    for (int k = 0; k < 4; k++)
         tap[k] = row[k];
-        for (int i = 1; i <= more; i++)
-            tap[k] = _mm256_blendv_epi8(
-                tap[k], row[k + i], _mm256_cmpgt_epi16(start, _mm256_set1_epi16((int16_t)(i - 1))));
+    __m256i start = whole(within(cell->places.y, cell->rows.dy, j));
+    for (int i = 1; i <= more; i++) {
+        __m256i past = _mm256_cmpgt_epi16(start, _mm256_set1_epi16((int16_t)(i - 1)));
+        for (int k = 0; k < 4; k++)
+            tap[k] = _mm256_blendv_epi8(tap[k], row[k + i], past);
     }
-    find_weights(phase(y), w);
-    store_down(tap, w, dst);
+    store_down(tap, cell->down[j], dst);
 }
 
-AVX2 void draw_level_row(const struct zt_plane *plane, const struct rows *rows,
-                         const struct places *places, int j, uint8_t *dst)
+AVX2 void draw_cell(const struct zt_plane *plane, const struct zt_warp_corners *corners,
+                    const struct cell *cell, uint8_t *dst, size_t stride)
 {
-    const uint8_t *left = plane->at + places->from[0][j], *right = plane->at + places->from[1][j];
-    ptrdiff_t stride = (ptrdiff_t)plane->stride;
-    __m256i row[4], w[4];
-    struct taps t;
-
-    _mm_prefetch((const char *)right + stride + 32, _MM_HINT_T0);
-    _mm_prefetch((const char *)right + 2 * stride + 32, _MM_HINT_T0);
-    find_taps(within(places->x, j, rows->dx[j]), &t);
-    for (int i = 0; i < 4; i++)
-        row[i] = filter_across(left + i * stride, right + i * stride, &t);
-    level_weights(rows, j, w);
-    store_down(row, w, dst);
-}
-
-__attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *plane,
-                                                       const struct zt_warp_corners *corners,
-                                                       uint8_t *dst, size_t stride)
-{
-    bool moderate = zt_warp_is_moderate(plane, corners);
-    struct places places;
-    struct rows rows;
-
-    if (moderate) {
-        find_rows(corners, &rows);
-        find_places(plane, &rows, &places);
-    }
     for (int j = 0; j < ZT_CELL; j++, dst += stride) {
-        int more = moderate ? places.more[j] : TOO_MANY;
-        if (more == 0 && rows.dy[j] == 0)
-            draw_level_row(plane, &rows, &places, j, dst);
-        else if (more <= 1)
-            draw_row(plane, &rows, &places, j, 1, dst);
+        int more = cell->places.more[j];
+        if (more == 0)
+            draw_row(plane, cell, j, 0, dst);
+        else if (more == 1)
+            draw_row(plane, cell, j, 1, dst);
         else if (more < STARTS)
-            draw_row(plane, &rows, &places, j, STARTS - 1, dst);
-        if (more < STARTS)
-            continue;
-        struct zt_warp_step s = zt_warp_row(corners, j);
-        zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);
+            draw_row(plane, cell, j, STARTS - 1, dst);
+        else {
+            struct zt_warp_step s = zt_warp_row(corners, j);
+            zt_warp_span_scalar(plane, s.x, s.y, s.dx, s.dy, ZT_CELL, dst);
+        }
     }
+}
+
+__attribute__((target("avx2"))) void zt_warp_cell_avx2(const struct zt_plane *planes, int n,
+                                                       const struct zt_warp_corners *corners,
+                                                       uint8_t *const dst[], size_t stride)
+{
+    struct cell cell;
+
+    if (zt_warp_is_moderate(planes, corners)) {
+        find_rows(corners, &cell.rows);
+        find_places(planes, &cell.rows, &cell.places);
+        find_taps_along(&cell.rows, &cell.places, cell.along);
+        find_weights_down(&cell.rows, cell.down);
+    } else
+        for (int j = 0; j < ZT_CELL; j++)
+            cell.places.more[j] = TOO_MANY;
+    for (int i = 0; i < n; i++)
+        draw_cell(&planes[i], corners, &cell, dst[i], stride);
 }
 
 /* ---- straight cells ------------------------------------------------------------------------ */
 
-/* The first pass: each source row at the cell's columns. */
-AVX2 void filter_rows(const struct zt_plane *plane, const struct zt_warp_columns *c, __m256i *row)
+AVX2 bool are_level(const struct rows *rows)
 {
-    const uint8_t *from = plane->at + (ptrdiff_t)c->first * (ptrdiff_t)plane->stride + c->left - 1;
+    __m256i any = _mm256_or_si256(load(rows->dy), load(rows->dy + 8));
+
+    return _mm256_testz_si256(any, any);
+}
+
+/* The first pass: each source row at the cell's columns. */
+AVX2 void filter_rows(const struct zt_plane *planes, int n, const struct zt_warp_columns *c,
+                      __m256i across[][ZT_WARP_ROWS])
+{
+    const ptrdiff_t stride = (ptrdiff_t)planes->stride, from = c->first * stride + c->left - 1;
     const __m256i lean = _mm256_set1_epi32(c->lean);
-    struct sixteen x = counted(_mm256_set1_epi32(c->x), c->dx);
-    struct sixteen step = counted(_mm256_setzero_si256(), c->turn);
+    struct sixteen x = counted(_mm256_set1_epi32(c->x), _mm256_set1_epi32(c->dx));
+    struct sixteen step = counted(_mm256_setzero_si256(), _mm256_set1_epi32(c->turn));
 
     step.low = _mm256_add_epi32(_mm256_srai_epi32(step.low, ZT_CELL_BITS), lean);
     step.high = _mm256_add_epi32(_mm256_srai_epi32(step.high, ZT_CELL_BITS), lean);
@@ -312,50 +336,91 @@ AVX2 void filter_rows(const struct zt_plane *plane, const struct zt_warp_columns
         x.low = _mm256_add_epi32(x.low, _mm256_srai_epi32(low, 1));
         x.high = _mm256_add_epi32(x.high, _mm256_srai_epi32(high, 1));
         __m256i at = _mm256_shuffle_epi32(_mm256_srai_epi32(x.low, 16), 0);
-        const uint8_t *left = from + _mm256_extract_epi32(at, 0);
-        const uint8_t *right = from + _mm256_extract_epi32(at, 4);
+        ptrdiff_t left = from + _mm256_extract_epi32(at, 0);
+        ptrdiff_t right = from + _mm256_extract_epi32(at, 4);
         at = _mm256_slli_epi32(at, 16);
         find_taps((struct sixteen){ _mm256_sub_epi32(x.low, at), _mm256_sub_epi32(x.high, at) },
                   &t);
-        for (; i < end; i++) {
-            _mm_prefetch((const char *)right + (ptrdiff_t)i * (ptrdiff_t)plane->stride + 32,
-                         _MM_HINT_T0); /* the next cell's */
-            row[i] = filter_across(left + (ptrdiff_t)i * (ptrdiff_t)plane->stride,
-                                   right + (ptrdiff_t)i * (ptrdiff_t)plane->stride, &t);
+        for (int p = 0; p < n; p++) {
+            const uint8_t *source = planes[p].at + i * stride;
+            for (int row = i; row < end; row++, source += stride) {
+                _mm_prefetch((const char *)source + right + 32, _MM_HINT_T0); /* the next cell's */
+                across[p][row] = filter_across(source + left, source + right, &t);
+            }
         }
+        i = end;
     }
 }
 
-__attribute__((target("avx2"))) void zt_warp_straight_avx2(const struct zt_plane *plane,
-                                                           const struct zt_warp_corners *corners,
-                                                           const struct zt_warp_columns *columns,
-                                                           uint8_t *dst, size_t stride)
-{
-    __m256i across[ZT_WARP_ROWS], w[4];
+/* What the second pass takes from the mesh. */
+struct second_pass {
     struct rows rows;
+    int32_t level[4][ZT_CELL]; /* weights down the columns of level rows, each twice in 32 bits */
+    __m256i down[ZT_CELL][4];  /* the same of any rows */
+};
 
-    filter_rows(plane, columns, across);
-    find_rows(corners, &rows);
+AVX2 void find_level_weights(struct second_pass *s)
+{
+    const __m256i fraction = _mm256_set1_epi32(0xffff);
+    __m256i w[4];
+
+    for (int j = 0; j < ZT_CELL; j += 8) {
+        __m256i t = _mm256_srli_epi32(_mm256_and_si256(load(s->rows.y + j), fraction), 1);
+        find_weights(_mm256_or_si256(t, _mm256_slli_epi32(t, 16)), w);
+        for (int k = 0; k < 4; k++)
+            store(s->level[k] + j, w[k]);
+    }
+}
+
+/* `first` is the source row of across[0]. */
+AVX2 void draw_level(const struct second_pass *s, const __m256i *across, int first, uint8_t *dst,
+                     size_t stride)
+{
     for (int j = 0; j < ZT_CELL; j++, dst += stride) {
-        int32_t at = rows.y[j], dy = rows.dy[j];
-        int first = at >> 16, last = (at + 15 * dy) >> 16;
-        int top = first < last ? first : last;
-        const __m256i *row = across + (top - 1 - columns->first);
-        if (dy == 0) {
-            level_weights(&rows, j, w);
-            store_down(row, w, dst);
-            continue;
-        }
-        struct sixteen y = counted(_mm256_set1_epi32(at - top * 65536), dy);
-        __m256i tap[4] = { row[0], row[1], row[2], row[3] };
-        if (first != last) {
+        const __m256i w[4] = { spread(s->level[0] + j), spread(s->level[1] + j),
+                               spread(s->level[2] + j), spread(s->level[3] + j) };
+        store_down(across + ((s->rows.y[j] >> 16) - 1 - first), w, dst);
+    }
+}
+
+AVX2 void draw_leaning(const struct second_pass *s, const __m256i *across, int first, uint8_t *dst,
+                       size_t stride)
+{
+    for (int j = 0; j < ZT_CELL; j++, dst += stride) {
+        int32_t at = s->rows.y[j], dy = s->rows.dy[j];
+        int left = at >> 16, right = (at + 15 * dy) >> 16;
+        int top = left < right ? left : right;
+        const __m256i *from = across + (top - 1 - first);
+        __m256i tap[4] = { from[0], from[1], from[2], from[3] };
+        if (left != right) {
+            struct sixteen y = counted(_mm256_set1_epi32(at - top * 65536), _mm256_set1_epi32(dy));
             __m256i lower = _mm256_cmpgt_epi16(whole(y), _mm256_setzero_si256());
             for (int k = 0; k < 4; k++)
-                tap[k] = _mm256_blendv_epi8(row[k], row[k + 1], lower);
+                tap[k] = _mm256_blendv_epi8(from[k], from[k + 1], lower);
         }
-        find_weights(phase(y), w);
-        store_down(tap, w, dst);
+        store_down(tap, s->down[j], dst);
     }
+}
+
+__attribute__((target("avx2"))) void zt_warp_straight_avx2(const struct zt_plane *planes, int n,
+                                                           const struct zt_warp_corners *corners,
+                                                           const struct zt_warp_columns *columns,
+                                                           uint8_t *const dst[], size_t stride)
+{
+    __m256i across[ZT_WARP_PLANES][ZT_WARP_ROWS];
+    struct second_pass s;
+
+    filter_rows(planes, n, columns, across);
+    find_rows(corners, &s.rows);
+    if (are_level(&s.rows)) {
+        find_level_weights(&s);
+        for (int i = 0; i < n; i++)
+            draw_level(&s, across[i], columns->first, dst[i], stride);
+        return;
+    }
+    find_weights_down(&s.rows, s.down);
+    for (int i = 0; i < n; i++)
+        draw_leaning(&s, across[i], columns->first, dst[i], stride);
 }
 
 #endif

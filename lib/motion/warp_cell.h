@@ -123,18 +123,19 @@ static inline bool zt_warp_columns_from(const struct zt_warp_corners *c,
 {
     const int64_t least = 65536 / 4 * ZT_CELL, most = 110000 * ZT_CELL; /* across the cell */
     const int64_t deepest = (int64_t)28 * 65536;
-    int64_t left_x = c->left_x / ZT_CELL, left_y = c->left_y / ZT_CELL;
-    int64_t right_x = c->right_x / ZT_CELL, right_y = c->right_y / ZT_CELL;
+
+    if (c->left_dy < 65536 || c->right_dy < 65536 || c->left_dy > deepest ||
+        c->right_dy > deepest || llabs(c->left_dx) * ZT_WARP_LEAN > c->left_dy ||
+        llabs(c->right_dx) * ZT_WARP_LEAN > c->right_dy)
+        return false;
+    int64_t left_x = c->left_x >> ZT_CELL_BITS, left_y = c->left_y >> ZT_CELL_BITS;
+    int64_t right_x = c->right_x >> ZT_CELL_BITS, right_y = c->right_y >> ZT_CELL_BITS;
     int64_t top = right_x - left_x, bottom = top + c->right_dx - c->left_dx;
     int64_t drop_top = right_y - left_y, drop_bottom = drop_top + c->right_dy - c->left_dy;
 
     /* 7 steps fit into 16 bytes with the taps; a row falls by less than a sample. */
     if (top < least || top > most || bottom < least || bottom > most || drop_top > 60000 ||
         drop_top < -60000 || drop_bottom > 60000 || drop_bottom < -60000)
-        return false;
-    if (c->left_dy < 65536 || c->right_dy < 65536 || c->left_dy > deepest ||
-        c->right_dy > deepest || llabs(c->left_dx) * ZT_WARP_LEAN > c->left_dy ||
-        llabs(c->right_dx) * ZT_WARP_LEAN > c->right_dy)
         return false;
 
     int64_t end_left = left_y + c->left_dy, end_right = right_y + c->right_dy;
@@ -165,10 +166,13 @@ void zt_warp_span_scalar(const struct zt_plane *plane, int32_t x, int32_t y, int
                          int n, uint8_t *dst);
 
 #ifdef ZT_WARP_AVX2
-void zt_warp_cell_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
-                       uint8_t *dst, size_t stride);
-void zt_warp_straight_avx2(const struct zt_plane *plane, const struct zt_warp_corners *corners,
-                           const struct zt_warp_columns *columns, uint8_t *dst, size_t stride);
+/* Of n planes: what follows from the mesh alone is worked out once. */
+void zt_warp_cell_avx2(const struct zt_plane *planes, int n, const struct zt_warp_corners *corners,
+                       uint8_t *const dst[], size_t stride);
+void zt_warp_straight_avx2(const struct zt_plane *planes, int n,
+                           const struct zt_warp_corners *corners,
+                           const struct zt_warp_columns *columns, uint8_t *const dst[],
+                           size_t stride);
 #endif
 #ifdef ZT_WARP_AVX512
 void zt_warp_cell_avx512(const struct zt_plane *plane, const struct zt_warp_corners *corners,

@@ -26,9 +26,9 @@ static struct zt_layers two_layers(bool textured)
         struct zt_layer *layer = &layers.layer[l];
         layer->picture =
             (struct zt_image){ PICTURE_WIDTH, PICTURE_HEIGHT, PICTURE_WIDTH * 3, malloc(3 * n) };
-        for (size_t i = 0; i < n; i++) {
-            int texture = textured ? (int)(i * 2654435761U >> 27) : 0;
-            memset(layer->picture.pixels + 3 * i, (l ? 200 : 40) + texture, 3);
+        for (size_t i = 0; i < 3 * n; i++) {
+            int texture = textured ? (int)((uint32_t)(2 * i + (size_t)l) * 2654435761U >> 27) : 0;
+            layer->picture.pixels[i] = (uint8_t)((l ? 200 : 40) + texture);
         }
         layer->depth = (struct zt_depth){ 2, 2, calloc(4, sizeof(float)) };
         for (int i = 0; i < 4; i++)
@@ -210,6 +210,55 @@ static void alpha_is_exact_at_its_ends(void)
     }
 }
 
+/* Samples of a plane that are not those of the layer that shows there, 12 pixels off its edge. */
+static int differences(const struct zt_stack *stack, const struct zt_pose *pose, int p,
+                       const struct zt_frame_buf *both, const struct zt_frame_buf alone[2])
+{
+    int wrong = 0;
+
+    for (int i = 0; i < (WIDTH >> (p > 0)) * (HEIGHT >> (p > 0)); i++) {
+        int column = i % (WIDTH >> (p > 0)), row = i / (WIDTH >> (p > 0));
+        double x, y, d;
+        zt_stack_see(stack, 1, pose, (p > 0 ? 2 * column : column) + 0.5 - WIDTH / 2.0,
+                     (p > 0 ? 2 * row + 1 : row + 0.5) - HEIGHT / 2.0, &x, &y, &d);
+        double off = fmax(fabs(x - PICTURE_WIDTH / 2.0), fabs(y - PICTURE_HEIGHT / 2.0)) - SQUARE;
+        const struct zt_frame_buf *want = &alone[off < 0];
+        size_t at = (size_t)row * both->view.stride[p] + (size_t)column;
+        wrong += fabs(off) > 12 && both->plane[p][at] != want->plane[p][at];
+    }
+    return wrong;
+}
+
+/* A little off an edge each layer is drawn as if it were alone, in the cells that it crosses too. */
+static void an_edge_changes_nothing_beside_it(void)
+{
+    struct zt_layers layers = two_layers(true);
+    struct zt_stack both = stack_of(&layers, zt_simd_choose());
+    struct zt_frame_buf f = new_frame(), alone[2] = { new_frame(), new_frame() };
+
+    for (int p = 0; p < 3; p++) /* what is not drawn at all differs */
+        memset(f.plane[p], 1, f.view.stride[p] * (size_t)(HEIGHT >> (p > 0)));
+    for (int i = 0; i < 4; i++) {
+        struct zt_pose pose = { .zoom = 1.03 + 0.1 * i, .x = 0.013 * i, .roll = 0.01 * i };
+        zt_stack_draw(&both, &pose, &f);
+        for (int l = 0; l < 2; l++) {
+            struct zt_layers one = { .n = 1, .layer = { layers.layer[l] } };
+            one.layer[0].alpha = NULL;
+            struct zt_stack stack = stack_of(&one, zt_simd_choose());
+            zt_stack_draw(&stack, &pose, &alone[l]);
+            zt_stack_clear(&stack);
+        }
+        CHECK_INT("luma", differences(&both, &pose, 0, &f, alone), 0);
+        CHECK_INT("U", differences(&both, &pose, 1, &f, alone), 0);
+        CHECK_INT("V", differences(&both, &pose, 2, &f, alone), 0);
+    }
+    zt_frame_buf_clear(&f);
+    zt_frame_buf_clear(&alone[0]);
+    zt_frame_buf_clear(&alone[1]);
+    zt_stack_clear(&both);
+    free_layers(&layers);
+}
+
 int main(void)
 {
     pool = zt_pool_new(2);
@@ -217,6 +266,7 @@ int main(void)
     RUN(near_things_move_more);
     RUN(draws_the_same_on_every_path);
     RUN(alpha_is_exact_at_its_ends);
+    RUN(an_edge_changes_nothing_beside_it);
     zt_pool_free(pool);
     return check_done();
 }
