@@ -40,12 +40,14 @@ static const char *const presets[] = { "ultrafast", "superfast", "veryfast", "fa
 /*
  * options.smooth, at veryfast and slower presets. Where motion is known to be smooth, five B-frames
  * between P-frames are best nearly everywhere (x264 by itself takes one or two of three on a slow
- * zoom), and the shortest search without small partitions finds what there is. At veryfast that
- * takes a little from SSIM, which SMOOTH_CRF gives back. Measured by bench/encode.
+ * zoom), and the shortest search without small partitions finds what there is. A key frame looks
+ * a little different from those around it, which a slow zoom shows: there are fewer. What that
+ * takes from SSIM, the rate factor gives back. Measured by bench/encode.
  */
-#define SMOOTH_PRESET   2
-#define SMOOTH_SETTINGS "b-adapt=0:bframes=5:me=dia:partitions=i8x8,i4x4,p8x8"
-#define SMOOTH_CRF      0.5
+#define SMOOTH_PRESET      2
+#define SMOOTH_SETTINGS    "b-adapt=0:bframes=5:me=dia:partitions=i8x8,i4x4,p8x8"
+#define SMOOTH_CRF         1
+#define SMOOTH_KEY_SECONDS 5
 
 struct zt_video {
     char path[PATH_BYTES];
@@ -105,8 +107,8 @@ static enum zt_code open_encoder(struct zt_video *v, const struct zt_video_optio
     double crf = o->crf ? o->crf : DEFAULT_CRF;
     bool smooth = o->smooth && preset >= SMOOTH_PRESET;
 
-    if (smooth && preset == SMOOTH_PRESET)
-        crf -= SMOOTH_CRF;
+    if (smooth)
+        crf = crf > SMOOTH_CRF + 1 ? crf - SMOOTH_CRF : 1;
     if (codec == NULL)
         return zt_fail(err, ZT_E_UNSUPPORTED,
                        "this machine's FFmpeg has no libx264 encoder, which writing a video needs");
@@ -124,7 +126,8 @@ static enum zt_code open_encoder(struct zt_video *v, const struct zt_video_optio
     e->color_trc = AVCOL_TRC_BT709;
     e->colorspace = AVCOL_SPC_BT709;
     e->chroma_sample_location = AVCHROMA_LOC_LEFT;
-    e->gop_size = KEY_FRAME_SECONDS * o->fps;
+    /* A clip of that length ends with a frame more; it is not to be a key frame. */
+    e->gop_size = smooth ? SMOOTH_KEY_SECONDS * o->fps + 1 : KEY_FRAME_SECONDS * o->fps;
     e->thread_count = threads < MAX_THREADS ? threads : MAX_THREADS;
     e->profile = FF_PROFILE_H264_HIGH;
     e->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;

@@ -270,6 +270,7 @@ static void paint_zoom(uint8_t *luma)
 struct difference {
     const uint8_t *luma;
     double sum;
+    int keys; /* key frames */
 };
 
 static void add_difference(void *user, const AVFrame *got, int t)
@@ -277,6 +278,7 @@ static void add_difference(void *user, const AVFrame *got, int t)
     struct difference *d = user;
     const uint8_t *want = d->luma + (size_t)t * WIDTH * HEIGHT;
 
+    d->keys += got->key_frame != 0;
     for (int y = 0; y < HEIGHT; y++) {
         for (int x = 0; x < WIDTH; x++) {
             double e = want[y * WIDTH + x] - got->data[0][(ptrdiff_t)y * got->linesize[0] + x];
@@ -313,6 +315,7 @@ static size_t encode_zoom(const uint8_t *luma, bool smooth, double *ret_error)
     CHECK("info", avformat_find_stream_info(file, NULL) >= 0);
     CHECK_INT("decoded", decode_all(file, add_difference, &difference), FRAMES);
     avformat_close_input(&file);
+    CHECK_INT("key frames", difference.keys, smooth ? 1 : 2);
     *ret_error = difference.sum / ((double)FRAMES * WIDTH * HEIGHT);
     struct zt_buf bytes = load(path);
     size_t n = bytes.n;
