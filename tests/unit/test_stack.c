@@ -30,7 +30,8 @@ static struct zt_layers two_layers(bool textured)
             int texture = textured ? (int)((uint32_t)(2 * i + (size_t)l) * 2654435761U >> 27) : 0;
             layer->picture.pixels[i] = (uint8_t)((l ? 200 : 40) + texture);
         }
-        layer->depth = (struct zt_depth){ 2, 2, calloc(4, sizeof(float)) };
+        layer->depth = (struct zt_depth){ .width = 2, .height = 2 };
+        layer->depth.z = calloc(4, sizeof(float));
         for (int i = 0; i < 4; i++)
             layer->depth.z[i] = (float)l;
     }

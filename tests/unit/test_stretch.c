@@ -157,7 +157,8 @@ static struct zt_image square(struct zt_depth *depth)
         for (int x = 0; x < width; x++)
             memset(image.pixels + (size_t)y * image.stride + 3 * (size_t)x,
                    abs(x - width / 2) < SIDE && abs(y - height / 2) < SIDE ? DARK : LIGHT, 3);
-    *depth = (struct zt_depth){ 144, 104, malloc(sizeof(float) * 144 * 104) };
+    *depth = (struct zt_depth){ .width = 144, .height = 104 };
+    depth->z = malloc(sizeof(float) * 144 * 104);
     for (int j = 0; j < 104; j++) {
         for (int i = 0; i < 144; i++) {
             double x = fabs((i + 0.5) / 144 - 0.5) * width,
