@@ -39,14 +39,29 @@
 #define GRAIN           16    /* rows a thread takes at a time */
 #define RUN             16    /* pixels that are passed over at once */
 
+/* Where a row or column of the picture falls between two of the matte's. */
+struct between {
+    int first, second;
+    float part;
+};
+
+static struct between fall(int at, float scale, int n)
+{
+    float v = ((float)at + 0.5F) * scale - 0.5F;
+    int low = (int)(v + 1) - 1; /* floor: v is above -1 */
+
+    return (struct between){ low < 0 ? 0 : low, low + 1 < n ? low + 1 : n - 1, v - (float)low };
+}
+
 struct cutter {
     const struct zt_image *picture;
     int reach_px; /* how far layers move against each other */
     struct zt_pool *pool;
     int matte_width, matte_height;
-    float *guide; /* [matte_height][matte_width][3] */
-    float *fit;   /* [matte_height][matte_width][4] */
-    int8_t *sure; /* [matte_height][matte_width] 1 inside, 0 outside, -1 near the edge */
+    float *guide;           /* [matte_height][matte_width][3] */
+    float *fit;             /* [matte_height][matte_width][4] */
+    int8_t *sure;           /* [matte_height][matte_width] 1 inside, 0 outside, -1 near the edge */
+    struct between *column; /* [width_px] where the picture's columns fall in the matte */
     uint8_t *alpha;
     uint8_t *farther; /* alpha of the layer behind, or NULL */
 };
@@ -163,127 +178,7 @@ static int find_cuts(const struct zt_depth *depth, float *cut)
     return 2;
 }
 
-/* ---- alpha --------------------------------------------------------------------------------- */
-
-static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, float cut,
-                              struct zt_err *err)
-{
-    int width = c->matte_width;
-    int height = c->matte_height;
-    size_t n = (size_t)width * (size_t)height;
-    void *memory = NULL;
-
-    ZT_TRY(zt_try_alloc_raw(n * 3, sizeof(float), "cutting layers", &memory, err));
-    zt_auto_free float *mask = memory;
-    float *mean = mask + n;
-    float *tmp = mean + n;
-    for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width; x++) {
-            double z = zt_depth_at(depth, (x + 0.5) * depth->width / width,
-                                   (y + 0.5) * depth->height / height);
-            mask[(size_t)y * (size_t)width + (size_t)x] = z >= (double)cut ? 1 : 0;
-        }
-    }
-    zt_box_mean(mask, mean, tmp, width, height, MATTE_RADIUS);
-    for (size_t i = 0; i < n; i++)
-        c->sure[i] = mean[i] > 0.999F ? 1 : mean[i] < 0.001F ? 0 : -1;
-    return zt_guided_fit(c->guide, mask, width, height, MATTE_RADIUS, MATTE_EPSILON, c->pool,
-                         c->fit, err);
-}
-
-/* Where a row or column of the picture falls between two of the matte's. */
-struct between {
-    int first, second;
-    float part;
-};
-
-static struct between fall(int at, float scale, int n)
-{
-    float v = ((float)at + 0.5F) * scale - 0.5F;
-    int low = (int)(v + 1) - 1; /* floor: v is above -1 */
-
-    return (struct between){ low < 0 ? 0 : low, low + 1 < n ? low + 1 : n - 1, v - (float)low };
-}
-
-static uint8_t alpha_at(const struct cutter *c, const uint8_t *p, struct between x,
-                        struct between y)
-{
-    const float *upper = c->fit + 4 * (size_t)y.first * (size_t)c->matte_width;
-    const float *lower = c->fit + 4 * (size_t)y.second * (size_t)c->matte_width;
-    const float *f[4] = { upper + 4 * x.first, upper + 4 * x.second, lower + 4 * x.first,
-                          lower + 4 * x.second };
-    float weight[4] = { (1 - x.part) * (1 - y.part), x.part * (1 - y.part), (1 - x.part) * y.part,
-                        x.part * y.part };
-    float a = 0;
-
-    for (int k = 0; k < 4; k++)
-        a += weight[k] * (f[k][0] * (float)p[0] / 255 + f[k][1] * (float)p[1] / 255 +
-                          f[k][2] * (float)p[2] / 255 + f[k][3]);
-    a = (a - 0.5F) * 2.5F + 0.5F; /* the filter leaves edges softer than they are */
-    return (uint8_t)((a < 0 ? 0 : a > 1 ? 1 : a) * 255 + 0.5F);
-}
-
-/* Rows of alpha at full size from the fit. */
-static void draw_alpha(void *user, int first, int end)
-{
-    struct cutter *c = user;
-    int width = c->picture->width_px;
-    float across = (float)c->matte_width / (float)width;
-    float down = (float)c->matte_height / (float)c->picture->height_px;
-
-    for (int y = first; y < end; y++) {
-        struct between row = fall(y, down, c->matte_height);
-        const int8_t *upper = c->sure + (size_t)row.first * (size_t)c->matte_width;
-        const int8_t *lower = c->sure + (size_t)row.second * (size_t)c->matte_width;
-        const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride;
-        uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
-        for (int x = 0; x < width; x++) {
-            struct between column = fall(x, across, c->matte_width);
-            int8_t sure = upper[column.first];
-            if (sure >= 0 && upper[column.second] == sure && lower[column.first] == sure &&
-                lower[column.second] == sure)
-                alpha[x] = sure > 0 ? 255 : 0;
-            else
-                alpha[x] = alpha_at(c, p + 3 * (size_t)x, column, row);
-        }
-        if (c->farther == NULL)
-            continue;
-        uint8_t *farther = c->farther + (size_t)y * (size_t)width;
-        for (int x = 0; x < width; x++) /* nearer than this is nearer than that */
-            farther[x] = farther[x] < alpha[x] ? alpha[x] : farther[x];
-    }
-}
-
-/* ---- colours and what is behind ------------------------------------------------------------ */
-
-struct copying {
-    const struct zt_image *from;
-    struct zt_image *to;
-};
-
-static void copy_rows(void *user, int first, int end)
-{
-    const struct copying *c = user;
-
-    for (size_t y = (size_t)first; y < (size_t)end; y++)
-        memcpy(c->to->pixels + y * c->to->stride, c->from->pixels + y * c->from->stride,
-               c->to->stride);
-}
-
-static enum zt_code copy_picture(const struct zt_image *src, struct zt_pool *pool,
-                                 struct zt_image *dst, struct zt_err *err)
-{
-    size_t row = (size_t)src->width_px * 3;
-    void *pixels = NULL;
-
-    ZT_TRY(zt_try_alloc_raw((size_t)src->height_px, row, "a picture layer", &pixels, err));
-    *dst = (struct zt_image){
-        .width_px = src->width_px, .height_px = src->height_px, .stride = row, .pixels = pixels
-    };
-    struct copying c = { src, dst };
-    in_rows(pool, src->height_px, copy_rows, &c);
-    return ZT_OK;
-}
+/* ---- marks --------------------------------------------------------------------------------- */
 
 /* Marks everything within `grow` pixels of alpha above `least` (or below it: the outside). */
 struct marking {
@@ -340,6 +235,148 @@ static void mark_down(void *user, int first, int end)
             add_marks(h, m->tmp + (size_t)k * (size_t)m->width, m->width);
         }
     }
+}
+
+static void mark(struct zt_pool *pool, struct marking *m)
+{
+    in_rows(pool, m->height, mark_along, m);
+    in_rows(pool, m->height, mark_down, m);
+}
+
+/* ---- alpha --------------------------------------------------------------------------------- */
+
+/* 1 where the depth is `cut` at least, at matte size. line: of the depth, and one more. */
+static void draw_mask(const struct cutter *c, const struct zt_depth *depth, float cut, double *line,
+                      float *mask, uint8_t *bits)
+{
+    int width = c->matte_width, height = c->matte_height;
+    double across = (double)depth->width / width, down = (double)depth->height / height;
+
+    for (int y = 0; y < height; y++) {
+        double v = fmin(fmax((y + 0.5) * down - 0.5, 0), depth->height - 1);
+        int above = (int)v, below = above + 1 < depth->height ? above + 1 : above;
+        const float *upper = depth->z + (size_t)above * (size_t)depth->width;
+        const float *lower = depth->z + (size_t)below * (size_t)depth->width;
+        for (int x = 0; x < depth->width; x++)
+            line[x] = (double)upper[x] + (v - above) * ((double)lower[x] - (double)upper[x]);
+        line[depth->width] = line[depth->width - 1];
+        for (int x = 0; x < width; x++) {
+            double u = fmin(fmax((x + 0.5) * across - 0.5, 0), depth->width - 1);
+            int left = (int)u;
+            *bits = line[left] + (u - left) * (line[left + 1] - line[left]) >= (double)cut;
+            *mask++ = *bits++;
+        }
+    }
+}
+
+/*
+ * The fit of a cut's alpha, and where there is no need of one: where all that a window sees lies on
+ * one side.
+ */
+static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, float cut,
+                              struct zt_err *err)
+{
+    int width = c->matte_width, height = c->matte_height;
+    size_t n = (size_t)width * (size_t)height;
+    void *memory = NULL;
+
+    ZT_TRY(zt_try_alloc_raw(n * 8 + ((size_t)depth->width + 1) * sizeof(double), 1,
+                            "cutting layers", &memory, err));
+    zt_auto_free double *line = memory;
+    float *mask = (float *)(line + depth->width + 1);
+    uint8_t *bits = (uint8_t *)(mask + n), *in = bits + n, *out = in + n, *tmp = out + n;
+    draw_mask(c, depth, cut, line, mask, bits);
+    struct marking inside = { bits, width, height, 0, MATTE_RADIUS, true, in, tmp };
+    struct marking outside = { bits, width, height, 1, MATTE_RADIUS, false, out, tmp };
+    struct marking edge = { in, width, height, 0, 1, true, out, tmp };
+    mark(c->pool, &inside);
+    mark(c->pool, &outside);
+    for (size_t i = 0; i < n; i++) {
+        in[i] &= out[i];
+        c->sure[i] = in[i] ? -1 : (int8_t)bits[i];
+    }
+    mark(c->pool, &edge); /* draw_alpha interpolates */
+    return zt_guided_fit(c->guide, mask, out, width, height, MATTE_RADIUS, MATTE_EPSILON, c->pool,
+                         c->fit, err);
+}
+
+static uint8_t alpha_at(const struct cutter *c, const uint8_t *p, struct between x,
+                        struct between y)
+{
+    const float *upper = c->fit + 4 * (size_t)y.first * (size_t)c->matte_width;
+    const float *lower = c->fit + 4 * (size_t)y.second * (size_t)c->matte_width;
+    const float *f[4] = { upper + 4 * x.first, upper + 4 * x.second, lower + 4 * x.first,
+                          lower + 4 * x.second };
+    float weight[4] = { (1 - x.part) * (1 - y.part), x.part * (1 - y.part), (1 - x.part) * y.part,
+                        x.part * y.part };
+    float a = 0;
+
+    for (int k = 0; k < 4; k++)
+        a += weight[k] * (f[k][0] * (float)p[0] / 255 + f[k][1] * (float)p[1] / 255 +
+                          f[k][2] * (float)p[2] / 255 + f[k][3]);
+    a = (a - 0.5F) * 2.5F + 0.5F; /* the filter leaves edges softer than they are */
+    return (uint8_t)((a < 0 ? 0 : a > 1 ? 1 : a) * 255 + 0.5F);
+}
+
+/* Rows of alpha at full size from the fit. */
+static void draw_alpha(void *user, int first, int end)
+{
+    struct cutter *c = user;
+    int width = c->picture->width_px;
+    float down = (float)c->matte_height / (float)c->picture->height_px;
+
+    for (int y = first; y < end; y++) {
+        struct between row = fall(y, down, c->matte_height);
+        const int8_t *upper = c->sure + (size_t)row.first * (size_t)c->matte_width;
+        const int8_t *lower = c->sure + (size_t)row.second * (size_t)c->matte_width;
+        const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride;
+        uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
+        for (int x = 0; x < width; x++) {
+            const struct between *column = &c->column[x];
+            int8_t sure = upper[column->first];
+            if (sure >= 0 && upper[column->second] == sure && lower[column->first] == sure &&
+                lower[column->second] == sure)
+                alpha[x] = sure > 0 ? 255 : 0;
+            else
+                alpha[x] = alpha_at(c, p + 3 * (size_t)x, *column, row);
+        }
+        if (c->farther == NULL)
+            continue;
+        uint8_t *farther = c->farther + (size_t)y * (size_t)width;
+        for (int x = 0; x < width; x++) /* nearer than this is nearer than that */
+            farther[x] = farther[x] < alpha[x] ? alpha[x] : farther[x];
+    }
+}
+
+/* ---- colours and what is behind ------------------------------------------------------------ */
+
+struct copying {
+    const struct zt_image *from;
+    struct zt_image *to;
+};
+
+static void copy_rows(void *user, int first, int end)
+{
+    const struct copying *c = user;
+
+    for (size_t y = (size_t)first; y < (size_t)end; y++)
+        memcpy(c->to->pixels + y * c->to->stride, c->from->pixels + y * c->from->stride,
+               c->to->stride);
+}
+
+static enum zt_code copy_picture(const struct zt_image *src, struct zt_pool *pool,
+                                 struct zt_image *dst, struct zt_err *err)
+{
+    size_t row = (size_t)src->width_px * 3;
+    void *pixels = NULL;
+
+    ZT_TRY(zt_try_alloc_raw((size_t)src->height_px, row, "a picture layer", &pixels, err));
+    *dst = (struct zt_image){
+        .width_px = src->width_px, .height_px = src->height_px, .stride = row, .pixels = pixels
+    };
+    struct copying c = { src, dst };
+    in_rows(pool, src->height_px, copy_rows, &c);
+    return ZT_OK;
 }
 
 struct settling {
@@ -566,7 +603,7 @@ static void uncover_rows(void *user, int first, int end)
             size_t i = (size_t)y * (size_t)width + (size_t)x;
             if (hole[(int)(((float)x + 0.5F) * across)] == 0)
                 continue;
-            struct between at = fall(x, across, c->matte_width);
+            struct between at = c->column[x];
             float top = (1 - at.part) * upper[3 * at.first] + at.part * upper[3 * at.second];
             float bottom = (1 - at.part) * lower[3 * at.first] + at.part * lower[3 * at.second];
             float v = (top + row.part * (bottom - top) - 127.5F) * 3 + 127.5F;
@@ -604,8 +641,7 @@ static enum zt_code uncover(struct cutter *c, const uint8_t *front, uint8_t *alp
         }
     }
     struct marking m = { cover, c->matte_width, c->matte_height, 8, COVER_GROW, true, hole, tmp };
-    mark_along(&m, 0, c->matte_height);
-    mark_down(&m, 0, c->matte_height);
+    mark(c->pool, &m);
     struct zt_inpaint what = { &small, hole, false, 4 * MATTE_LONG };
     ZT_TRY(zt_inpaint(&what, 1, c->pool, err));
     struct uncovering u = { c, &small, hole, alpha };
@@ -652,8 +688,7 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
         struct marking m = {
             layers->layer[i].alpha, width, height, SURE_ALPHA, 0, false, hole, tmp
         };
-        in_rows(c->pool, height, mark_along, &m);
-        in_rows(c->pool, height, mark_down, &m);
+        mark(c->pool, &m);
         for (int j = i + 1; j < n; j++) { /* what is in front has colours of its own */
             find_hits(layers->layer[j].alpha, 8, true, tmp, (int)pixels);
             add_marks(hole, tmp, (int)pixels);
@@ -667,8 +702,7 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
             uint8_t *by_one = j == i + 1 ? hole : holes + (size_t)(n - 1) * pixels;
             struct marking m = { layers->layer[j].alpha, width, height, 8,
                                  HOLE_GROW_PX,           true,  by_one, tmp };
-            in_rows(c->pool, height, mark_along, &m);
-            in_rows(c->pool, height, mark_down, &m);
+            mark(c->pool, &m);
             if (by_one != hole)
                 add_marks(hole, by_one, (int)pixels);
         }
@@ -709,11 +743,16 @@ static enum zt_code cut_layers(struct cutter *c, const struct zt_depth *depth, c
     ZT_TRY(continue_depths(depth, cut, layers, c->pool, err));
     if (layers->n == 1)
         return copy_picture(c->picture, c->pool, &layers->layer[0].picture, err);
-    ZT_TRY(zt_try_alloc_raw(matte * 8, sizeof(float), "cutting layers", &memory, err));
+    size_t width = (size_t)c->picture->width_px;
+    ZT_TRY(zt_try_alloc_raw(matte * 29 + width * sizeof(struct between), 1, "cutting layers",
+                            &memory, err));
     zt_auto_free float *all_matte = memory;
     c->guide = all_matte;
     c->fit = all_matte + 3 * matte;
-    c->sure = (int8_t *)(void *)(all_matte + 7 * matte);
+    c->column = (struct between *)(void *)(all_matte + 7 * matte);
+    c->sure = (int8_t *)(void *)(c->column + width);
+    for (size_t x = 0; x < width; x++)
+        c->column[x] = fall((int)x, (float)c->matte_width / (float)width, c->matte_width);
     ZT_TRY(zt_try_alloc(matte * 3, 1, "cutting layers", &small, err));
     zt_auto_free uint8_t *rgb = small;
     ZT_TRY(zt_resize_rgb24(c->picture, &all, rgb, (size_t)c->matte_width * 3, c->matte_width,
