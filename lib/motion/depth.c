@@ -51,6 +51,7 @@ struct scene {
     float near_by[ZT_SEGMENTS_MAX];    /* the estimate */
     float *apart;                      /* [n][n] Lab distances */
     uint16_t neighbour[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX];
+    float like[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX]; /* how much a neighbour is: 0 ... 1 */
     int neighbours[ZT_SEGMENTS_MAX];
     float horizon; /* row, 0 ... 1 */
     bool has_sky;
@@ -178,36 +179,43 @@ static float lab_distance(const float *a, const float *b)
                  (a[2] - b[2]) * (a[2] - b[2]));
 }
 
+/* Of two patches as far apart as this. */
+static float likeness(float apart)
+{
+    return expf(-apart * apart / (2 * COLOUR_NEAR * COLOUR_NEAR));
+}
+
 /*
- * Shortest way from one patch to others, over neighbours, in Lab distance (Dijkstra). What is more
- * than FAR_WAY away counts as infinitely far: nothing that far is alike.
+ * Shortest way from one patch to others, over neighbours, in Lab distance: patches whose way became
+ * shorter wait in a ring for their neighbours' turn. What is more than FAR_WAY away counts as
+ * infinitely far: nothing that far is alike.
  */
 static void geodesic(const struct scene *s, int from, float *way)
 {
-    int n = s->seg.n;
-    uint16_t open[ZT_SEGMENTS_MAX]; /* reached, not settled */
-    int opened = 0;
+    int n = s->seg.n, first = 0, waiting = 1;
+    uint16_t ring[ZT_SEGMENTS_MAX];
+    bool waits[ZT_SEGMENTS_MAX] = { false };
 
     for (int i = 0; i < n; i++)
         way[i] = INFINITY;
     way[from] = 0;
-    open[opened++] = (uint16_t)from;
-    while (opened > 0) {
-        int nearest = 0;
-        for (int k = 1; k < opened; k++) {
-            if (way[open[k]] < way[open[nearest]])
-                nearest = k;
-        }
-        int at = open[nearest];
-        open[nearest] = open[--opened];
+    ring[0] = (uint16_t)from;
+    while (waiting > 0) {
+        int at = ring[first];
+        first = first + 1 < n ? first + 1 : 0;
+        waiting--;
+        waits[at] = false;
         for (int k = 0; k < s->neighbours[at]; k++) {
             int i = s->neighbour[at][k];
             float longer = way[at] + s->apart[at * n + i];
             if (longer >= way[i] || longer > FAR_WAY)
                 continue;
-            if (way[i] == INFINITY)
-                open[opened++] = (uint16_t)i;
             way[i] = longer;
+            if (waits[i])
+                continue;
+            waits[i] = true;
+            int last = first + waiting++;
+            ring[last < n ? last : last - n] = (uint16_t)i;
         }
     }
 }
@@ -224,7 +232,9 @@ static void connect_patches(void *user, int first, int end)
         float rim = 0;
         geodesic(s, p, way);
         for (int i = 0; i < n; i++) {
-            float like = expf(-way[i] * way[i] / (2 * COLOUR_NEAR * COLOUR_NEAR));
+            if (way[i] == INFINITY)
+                continue;
+            float like = likeness(way[i]);
             area += like * s->seg.segment[i].size;
             rim += like * s->seg.segment[i].border;
         }
@@ -276,10 +286,8 @@ static void join_patches(const struct scene *s, const float *goal, const float *
             float sum = trust[i] * goal[i];
             float weight = trust[i];
             for (int k = 0; k < s->neighbours[i]; k++) {
-                int j = s->neighbour[i][k];
-                float d = s->apart[i * n + j];
-                float like = join * (expf(-d * d / (2 * COLOUR_NEAR * COLOUR_NEAR)) + 0.02F);
-                sum += like * v[j];
+                float like = join * (s->like[i][k] + 0.02F);
+                sum += like * v[s->neighbour[i][k]];
                 weight += like;
             }
             v[i] = weight > 0 ? sum / weight : goal[i];
@@ -492,8 +500,10 @@ static enum zt_code estimate(const struct zt_image *picture, struct zt_pool *poo
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
             s->apart[i * n + j] = lab_distance(s->seg.segment[i].lab, s->seg.segment[j].lab);
-            if (s->seg.touch[i * n + j] && s->neighbours[i] < NEIGHBOURS_MAX)
-                s->neighbour[i][s->neighbours[i]++] = (uint16_t)j;
+            if (!s->seg.touch[i * n + j] || s->neighbours[i] == NEIGHBOURS_MAX)
+                continue;
+            s->neighbour[i][s->neighbours[i]] = (uint16_t)j;
+            s->like[i][s->neighbours[i]++] = likeness(s->apart[i * n + j]);
         }
     }
     float focus_spread = measure_patches(s);

@@ -505,6 +505,7 @@ static enum zt_code continue_depth(const struct zt_depth *depth, float low, floa
 {
     size_t n = (size_t)depth->width * (size_t)depth->height;
     int longest = depth->width > depth->height ? depth->width : depth->height;
+    size_t holes = 0;
     void *memory = NULL;
     void *z = NULL;
 
@@ -518,14 +519,16 @@ static enum zt_code continue_depth(const struct zt_depth *depth, float low, floa
     for (size_t i = 0; i < n; i++) {
         known[i] = depth->z[i] >= low && depth->z[i] < high ? 1 : 0;
         ret->z[i] = known[i] * depth->z[i];
+        holes += known[i] < 1;
     }
-    for (int radius = 2; radius < 4 * longest; radius *= 2) {
+    for (int radius = 2; radius < 4 * longest && holes > 0; radius *= 2) {
         zt_box_mean(ret->z, mean, tmp, depth->width, depth->height, radius);
         zt_box_mean(known, share, tmp, depth->width, depth->height, radius);
         for (size_t i = 0; i < n; i++) {
             if (known[i] < 1 && share[i] > 1e-6F) {
                 ret->z[i] = mean[i] / share[i];
                 known[i] = 1;
+                holes--;
             }
         }
     }
