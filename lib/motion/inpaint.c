@@ -232,32 +232,48 @@ static size_t at(const struct zt_patches *p, int x, int y)
     return (size_t)y * (size_t)p->width + (size_t)x;
 }
 
-/* A full-size pixel along the proxy's matches at (px, py): four of them, weighed by nearness. */
+/* The known pixel that a way leads to from (x, y), or NULL. */
+static const uint8_t *follow(const struct zt_inpaint *what, int x, int y, const int16_t *way)
+{
+    const struct zt_image *picture = what->picture;
+
+    x += way[0];
+    y += way[1];
+    if (x < 0 || y < 0 || x >= picture->width_px || y >= picture->height_px ||
+        what->hole[(size_t)y * (size_t)picture->width_px + (size_t)x])
+        return NULL;
+    return picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
+}
+
+/* A full-size pixel along the ways of the proxy at (px, py): four of them, weighed by nearness. */
 static void copy_pixel(const struct job *job, int x, int y, float px, float py, uint8_t *dst)
 {
-    const struct zt_image *picture = job->what->picture;
     const struct zt_patches *l = &job->patches;
-    int width = picture->width_px, height = picture->height_px;
-    float sx = (float)width / (float)l->width, sy = (float)height / (float)l->height;
-    float sum[3] = { 0, 0, 0 };
-    float weight = 0;
+    int left = whole(px), top = whole(py), ways = 0;
+    const int16_t *way[4];
+    float weigh[4], sum[3] = { 0, 0, 0 }, weight = 0;
 
     for (int k = 0; k < 4; k++) {
-        int cx = whole(px) + (k & 1);
-        int cy = whole(py) + (k >> 1);
+        int cx = left + (k & 1), cy = top + (k >> 1);
         if (cx < 0 || cy < 0 || cx >= l->width || cy >= l->height || !l->target[at(l, cx, cy)])
             continue;
-        const int16_t *m = l->match + 2 * at(l, cx, cy);
-        int fx = x + (int)lrintf((float)(m[0] - cx) * sx);
-        int fy = y + (int)lrintf((float)(m[1] - cy) * sy);
-        if (fx < 0 || fy < 0 || fx >= width || fy >= height ||
-            job->what->hole[(size_t)fy * (size_t)width + (size_t)fx])
+        weigh[ways] = (1 - fabsf(px - (float)cx)) * (1 - fabsf(py - (float)cy));
+        way[ways++] = l->way + 2 * at(l, cx, cy);
+    }
+    if (ways == 4 && memcmp(way[0], way[1], 4) == 0 && memcmp(way[0], way[2], 4) == 0 &&
+        memcmp(way[0], way[3], 4) == 0) { /* one patch all around */
+        const uint8_t *p = follow(job->what, x, y, way[0]);
+        if (p != NULL)
+            memcpy(dst, p, 3);
+        return;
+    }
+    for (int k = 0; k < ways; k++) {
+        const uint8_t *p = follow(job->what, x, y, way[k]);
+        if (p == NULL)
             continue;
-        float w = (1 - fabsf(px - (float)cx)) * (1 - fabsf(py - (float)cy));
-        const uint8_t *p = picture->pixels + (size_t)fy * picture->stride + 3 * (size_t)fx;
         for (int c = 0; c < 3; c++)
-            sum[c] += w * (float)p[c];
-        weight += w;
+            sum[c] += weigh[k] * (float)p[c];
+        weight += weigh[k];
     }
     for (int c = 0; c < 3 && weight > 0.25F; c++)
         dst[c] = to_byte(sum[c] / weight);

@@ -299,7 +299,8 @@ static void try_match(struct level *l, int x, int y, int sx, int sy)
 {
     size_t i = at(l, x, y);
 
-    if (sx < 0 || sy < 0 || sx >= l->width || sy >= l->height || !l->source[at(l, sx, sy)])
+    if (sx < 0 || sy < 0 || sx >= l->width || sy >= l->height || !l->source[at(l, sx, sy)] ||
+        (sx == l->match[2 * i] && sy == l->match[2 * i + 1]))
         return;
     int cost = cost_of(l, x, y, sx, sy, l->cost[i]);
     if (cost < l->cost[i]) {
@@ -467,6 +468,23 @@ static void solve_level(struct finding *f, int rounds)
     }
 }
 
+/* Matches of the finest level as ways in pixels of the picture. */
+static void measure_ways(const struct zt_image *picture, struct level *l)
+{
+    float sx = (float)picture->width_px / (float)l->width;
+    float sy = (float)picture->height_px / (float)l->height;
+
+    for (int y = 0; y < l->height; y++) {
+        for (int x = 0; x < l->width; x++) {
+            int16_t *m = l->match + 2 * at(l, x, y);
+            if (!l->target[at(l, x, y)])
+                continue;
+            m[0] = (int16_t)lrintf((float)(m[0] - x) * sx);
+            m[1] = (int16_t)lrintf((float)(m[1] - y) * sy);
+        }
+    }
+}
+
 static enum zt_code find(struct finding *f, struct zt_err *err)
 {
     const struct zt_image *picture = f->what->picture;
@@ -512,10 +530,11 @@ enum zt_code zt_patches_find(const struct zt_inpaint *what, struct zt_pool *pool
     enum zt_code rc = find(&f, err);
     struct level *l = &f.level[0];
     if (rc == ZT_OK && l->width > 0) {
+        measure_ways(what->picture, l);
         *ret = (struct zt_patches){ .width = l->width,
                                     .height = l->height,
                                     .target = l->target,
-                                    .match = l->match,
+                                    .way = l->match,
                                     .memory = l->memory,
                                     .flags = l->hole };
         *l = (struct level){ 0 };

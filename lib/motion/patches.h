@@ -11,7 +11,7 @@ struct zt_pool;
 struct zt_patches {
     int width, height;
     uint8_t *target; /* [height][width] 1: a patch around here reaches into the hole */
-    int16_t *match;  /* [height][width][2] x and y of its source on the proxy; known all over */
+    int16_t *way;    /* [height][width][2] x and y to its source, in pixels of the picture */
     void *memory, *flags; /* what they are in */
 };
 
