@@ -87,13 +87,12 @@ struct shrinking {
     uint8_t *rgb; /* [height][width][3] */
 };
 
-/* Adds a row of the picture to the sums of `width` cells, of three colours each. */
-static void add_pixels(const uint8_t *p, int pixels, const float *linear, float *sum, int width)
+/* Adds a row of the picture to the sums of n cells, three each; cell i ends before pixel end[i]. */
+static void add_pixels(const uint8_t *p, const int *end, const float *linear, float *sum, int n)
 {
-    for (int x = 0, px = 0; x < width; x++, sum += 3) {
-        int end = (int)((int64_t)(x + 1) * pixels / width);
+    for (int x = 0, px = 0; x < n; x++, sum += 3) {
         float r = sum[0], g = sum[1], b = sum[2];
-        for (; px < end; px++, p += 3) {
+        for (; px < end[x]; px++, p += 3) {
             r += linear[p[0]];
             g += linear[p[1]];
             b += linear[p[2]];
@@ -112,19 +111,21 @@ static void shrink_rows(void *user, int first, int end)
     const uint8_t *srgb = zt_linear_to_srgb_table();
     int width = s->picture->width_px, height = s->picture->height_px;
     float sum[3 * 2 * GRID_LONG];
+    int column[2 * GRID_LONG];
 
+    for (int x = 0; x < s->width; x++)
+        column[x] = (int)((int64_t)(x + 1) * width / s->width);
     for (int y = first; y < end; y++) {
         int y0 = (int)((int64_t)y * height / s->height);
         int y1 = (int)((int64_t)(y + 1) * height / s->height);
         uint8_t *dst = s->rgb + 3 * (size_t)y * (size_t)s->width;
         memset(sum, 0, sizeof(sum));
         for (int py = y0; py < y1; py++)
-            add_pixels(s->picture->pixels + (size_t)py * s->picture->stride, width, linear, sum,
+            add_pixels(s->picture->pixels + (size_t)py * s->picture->stride, column, linear, sum,
                        s->width);
         for (int x = 0; x < s->width; x++) {
-            int x0 = (int)((int64_t)x * width / s->width);
-            int x1 = (int)((int64_t)(x + 1) * width / s->width);
-            float scale = 65535.0F / (float)((x1 - x0) * (y1 - y0));
+            int across = column[x] - (x > 0 ? column[x - 1] : 0);
+            float scale = 65535.0F / (float)(across * (y1 - y0));
             for (int c = 0; c < 3; c++)
                 dst[3 * x + c] = srgb[(int)(sum[3 * x + c] * scale + 0.5F)];
         }

@@ -82,14 +82,18 @@ static four sample(const struct plane4 *p, float x, float y)
     return sum + (fx * fy) * *at_cell(p, x1, y1);
 }
 
-/* What has no full weight of its own takes the rest from the coarser level. */
-static void grow(const struct plane4 *coarse, struct plane4 *fine)
+/*
+ * What has no full weight of its own takes the rest from the coarser level, where nothing is more
+ * than `reach` steps away; steps NULL: everywhere.
+ */
+static void grow(const struct plane4 *coarse, struct plane4 *fine, const uint8_t *steps, int reach)
 {
     for (int y = 0; y < fine->height; y++) {
         for (int x = 0; x < fine->width; x++) {
             four *f = at_cell(fine, x, y);
             float lacks = 1 - (*f)[3];
-            if (lacks <= 0)
+            if (lacks <= 0 ||
+                (steps != NULL && steps[(size_t)y * (size_t)fine->width + (size_t)x] > reach))
                 continue;
             four from = sample(coarse, ((float)x + 0.5F) / 2 - 0.5F, ((float)y + 0.5F) / 2 - 0.5F);
             *f += from * (lacks / (from[3] > 0 ? from[3] : 1));
@@ -98,8 +102,12 @@ static void grow(const struct plane4 *coarse, struct plane4 *fine)
     }
 }
 
-/* Push and pull (Gortler et al., "The Lumigraph", 1996). Level 0 has colours and weights. */
-static enum zt_code push_pull(struct plane4 *level, int levels, struct zt_err *err)
+/*
+ * Push and pull (Gortler et al., "The Lumigraph", 1996). Level 0 has colours and weights, and steps
+ * says how far it is to be filled.
+ */
+static enum zt_code push_pull(struct plane4 *level, int levels, const uint8_t *steps, int reach,
+                              struct zt_err *err)
 {
     for (int i = 1; i < levels; i++) {
         ZT_TRY(plane4_init(&level[i], (level[i - 1].width + 1) / 2, (level[i - 1].height + 1) / 2,
@@ -111,7 +119,7 @@ static enum zt_code push_pull(struct plane4 *level, int levels, struct zt_err *e
         top[c] = top[3] > 0 ? top[c] / top[3] : 128;
     top[3] = 1;
     for (int i = levels - 1; i > 0; i--)
-        grow(&level[i], &level[i - 1]);
+        grow(&level[i], &level[i - 1], i == 1 ? steps : NULL, reach);
     return ZT_OK;
 }
 
@@ -126,17 +134,40 @@ struct job {
     struct plane4 membrane; /* level 0 of the pyramid */
     uint8_t *steps;         /* [membrane height][width]: cells from the nearest known one */
     int reach;              /* in those cells */
+    int *column;            /* [membrane width] the first pixel after each column of cells */
     struct zt_patches patches;
     enum zt_code rc;
     struct zt_err err;
 };
 
-/* Known colours of the picture, summed over the cells of a smaller grid; rows of the grid. */
+/*
+ * Adds the known colours of a row of the picture to the n cells of a row of a smaller grid; cell i
+ * ends before pixel end[i].
+ */
+static void gather_row(const uint8_t *p, const uint8_t *hole, const int *end, four *cells, int n)
+{
+    for (int gx = 0, x = 0; gx < n; gx++) {
+        int r = 0, g = 0, b = 0, known = 0;
+        for (; x < end[gx]; x++, p += 3) {
+            if (hole[x])
+                continue;
+            r += p[0];
+            g += p[1];
+            b += p[2];
+            known++;
+        }
+        if (known > 0)
+            cells[gx] += (four){ (float)r, (float)g, (float)b, (float)known };
+    }
+}
+
+/* The same for rows of the grid; a cell counts once, however many pixels it has. */
 static void gather_known(void *user, int first, int end)
 {
     const struct job *job = user;
     const struct zt_image *picture = job->what->picture;
     const struct plane4 *grid = &job->membrane;
+    size_t width = (size_t)picture->width_px;
 
     for (int gy = first; gy < end; gy++) {
         four *cells = at_cell(grid, 0, gy);
@@ -144,15 +175,10 @@ static void gather_known(void *user, int first, int end)
         int last =
             (int)(((int64_t)(gy + 1) * picture->height_px + grid->height - 1) / grid->height);
         for (; y < last; y++) {
-            const uint8_t *p = picture->pixels + (size_t)y * picture->stride;
-            const uint8_t *hole = job->what->hole + (size_t)y * (size_t)picture->width_px;
-            for (int gx = 0, x = 0; gx < grid->width; gx++) {
-                int right =
-                    (int)(((int64_t)(gx + 1) * picture->width_px + grid->width - 1) / grid->width);
-                for (; x < right; x++, p += 3)
-                    if (!hole[x])
-                        cells[gx] += (four){ p[0], p[1], p[2], 1 };
-            }
+            const uint8_t *hole = job->what->hole + (size_t)y * width;
+            if (memchr(hole, 0, width) != NULL)
+                gather_row(picture->pixels + (size_t)y * picture->stride, hole, job->column, cells,
+                           grid->width);
         }
         for (int gx = 0; gx < grid->width; gx++)
             if (cells[gx][3] > 1)
@@ -171,9 +197,13 @@ static enum zt_code open_membrane(struct job *job, struct zt_err *err)
     void *steps = NULL;
 
     ZT_TRY(plane4_init(&job->membrane, width > 0 ? width : 1, height > 0 ? height : 1, err));
-    ZT_TRY(zt_try_alloc((size_t)job->membrane.width, (size_t)job->membrane.height, "inpainting",
-                        &steps, err));
+    width = job->membrane.width;
+    ZT_TRY(
+        zt_try_alloc_raw((size_t)width, (size_t)job->membrane.height, "inpainting", &steps, err));
     job->steps = steps;
+    job->column = zt_new_array(int, (size_t)width);
+    for (int x = 0; x < width; x++)
+        job->column[x] = (int)(((int64_t)(x + 1) * picture->width_px + width - 1) / width);
     job->reach = (int)((float)job->what->reach_px * scale) + 2;
     return ZT_OK;
 }
@@ -194,7 +224,8 @@ static enum zt_code stretch_membrane(struct job *job, struct zt_err *err)
     zt_steps(job->steps, job->membrane.width, job->membrane.height);
     for (; side > 1; side = (side + 1) / 2)
         levels++;
-    enum zt_code rc = push_pull(level, levels, err);
+    /* fill_membrane interpolates: as far as the next cell both ways */
+    enum zt_code rc = push_pull(level, levels, job->steps, job->reach + 2, err);
     for (int i = 1; i < levels; i++)
         free(level[i].v);
     return rc;
@@ -384,6 +415,7 @@ enum zt_code zt_inpaint(const struct zt_inpaint *what, int n, struct zt_pool *po
     for (int i = 0; i < jobs.n; i++) {
         free(jobs.job[i].membrane.v);
         free(jobs.job[i].steps);
+        free(jobs.job[i].column);
         zt_patches_clear(&jobs.job[i].patches);
     }
     return rc;

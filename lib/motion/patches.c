@@ -127,9 +127,8 @@ static void take_picture(void *user, int first, int end)
     for (int y = first; y < end; y++) {
         int y0 = (int)((int64_t)y * height / l->height);
         int y1 = (int)((int64_t)(y + 1) * height / l->height);
-        for (int x = 0; x < l->width; x++) {
-            int x0 = (int)((int64_t)x * width / l->width);
-            int x1 = (int)((int64_t)(x + 1) * width / l->width);
+        for (int x = 0, x0 = 0, x1; x < l->width; x++, x0 = x1) {
+            x1 = (int)((int64_t)(x + 1) * width / l->width);
             int sum[3] = { 0, 0, 0 }, count = (y1 - y0) * (x1 - x0), any = 0;
             for (int py = y0; py < y1; py++) {
                 const uint8_t *p = picture->pixels + (size_t)py * picture->stride + 3 * (size_t)x0;
