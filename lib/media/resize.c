@@ -62,7 +62,7 @@ static void fill_weights(struct axis *axis, int i, double centre, double scale, 
     double stretch = scale > 1 ? scale : 1;
     double radius = (scale > 1 ? 3 : 2) * stretch;
     int from = (int)floor(centre - radius + 0.5);
-    int to = (int)ceil(centre + radius - 0.5);
+    int to = (int)ceil(centre + radius - 0.5) - 1;
     int first = from < 0 ? 0 : from;
     float *weight = axis->weight + (size_t)i * (size_t)axis->taps;
     double sum = 0;
@@ -87,7 +87,7 @@ static enum zt_code axis_init(struct axis *axis, double start, double length, in
 {
     double scale = length / n;
     double radius = scale > 1 ? 3 * scale : 2;
-    double span = 2 * ceil(radius) + 1;
+    double span = ceil(2 * radius);
     void *memory = NULL;
 
     axis->n = n;

@@ -328,12 +328,17 @@ static void copy_full(void *user, int first, int end)
         int bottom = top + 1 < l->height ? top + 1 : top;
         top = top < 0 ? bottom : top;
         const uint8_t *upper = l->target + at(l, 0, top), *lower = l->target + at(l, 0, bottom);
+        if (memchr(upper, 1, (size_t)l->width) == NULL &&
+            memchr(lower, 1, (size_t)l->width) == NULL)
+            continue;
         for (int x = 0; x < width; x++) {
+            if (!hole[x])
+                continue;
             float px = ((float)x + 0.5F) / sx - 0.5F;
             int left = whole(px);
             int right = left + 1 < l->width ? left + 1 : left;
             left = left < 0 ? right : left;
-            if (hole[x] && (upper[left] | upper[right] | lower[left] | lower[right]) != 0)
+            if ((upper[left] | upper[right] | lower[left] | lower[right]) != 0)
                 copy_pixel(job, x, y, px, py, row + 3 * (size_t)x);
         }
     }

@@ -47,6 +47,7 @@ struct level {
     uint8_t *hole;   /* unknown */
     uint8_t *target; /* a patch here touches the hole, within reach */
     uint8_t *source; /* a patch here lies wholly in what is known */
+    uint8_t *voted;  /* unknown, and under a target's patch */
     void *memory;
 };
 
@@ -84,10 +85,11 @@ static enum zt_code level_init(struct level *l, int width, int height, struct zt
     l->rgbx = (uint8_t *)(void *)(l->match + 2 * n);
     l->weigh = l->rgbx + 4 * around;
     void *flags = NULL;
-    ZT_TRY(zt_try_alloc(3 * n, 1, "inpainting", &flags, err));
+    ZT_TRY(zt_try_alloc(4 * n, 1, "inpainting", &flags, err));
     l->hole = flags;
     l->target = l->hole + n;
     l->source = l->target + n;
+    l->voted = l->source + n;
     return ZT_OK;
 }
 
@@ -248,12 +250,17 @@ static void find_targets(struct level *l, int reach)
     zt_steps(steps, width, height);
     spread(l->hole, l->source, height, width, width, 1, HALF, HALF + 1);
     spread(l->source, l->target, width, 1, height, width, HALF, HALF);
+    for (int i = 0; i < width * height; i++)
+        steps[i] = l->target[i] && steps[i] <= reach + HALF;
+    spread(steps, l->source, height, width, width, 1, HALF + 1, HALF);
+    spread(l->source, l->voted, width, 1, height, width, HALF, HALF);
     l->sources_n = 0;
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
             size_t i = at(l, x, y);
             bool touches = l->target[i];
-            l->target[i] = touches && steps[i] <= reach + HALF;
+            l->target[i] = steps[i];
+            l->voted[i] &= l->hole[i];
             l->source[i] =
                 !touches && x >= HALF && y >= HALF && x < width - HALF - 1 && y < height - HALF;
             if (l->source[i])
@@ -431,7 +438,7 @@ static void vote(void *user, int first, int end)
         int bottom = y + HALF < l->height ? y + HALF + 1 : l->height;
         for (int x = 0; x < l->width; x++) {
             four sum = { 0 };
-            if (!l->hole[at(l, x, y)])
+            if (!l->voted[at(l, x, y)])
                 continue;
             int left = x - HALF - 1 > 0 ? x - HALF - 1 : 0;
             int right = x + HALF < l->width ? x + HALF + 1 : l->width;

@@ -59,14 +59,33 @@ static enum zt_code matte_init(struct matte *m, int width, int height, struct zt
     return ZT_OK;
 }
 
+ZT_MEDIA_CLONES static void widen_range(const uint8_t *restrict row, uint8_t *restrict low,
+                                        uint8_t *restrict high, int n)
+{
+    for (int x = 0; x < n; x++) {
+        low[x] = low[x] < row[x] ? low[x] : row[x];
+        high[x] = high[x] > row[x] ? high[x] : row[x];
+    }
+}
+
 static void find_flags(struct matte *m)
 {
+    int width = m->plane.width;
+    uint8_t *low = zt_new_array(uint8_t, 2 * (size_t)width), *high = low + width;
+
     for (int y = 0; y < m->plane.height; y++) {
-        const uint8_t *row = m->plane.at + (size_t)y * m->plane.stride;
         uint8_t *flags = m->flags + (size_t)(y >> BLOCK_BITS) * (size_t)m->columns;
-        for (int x = 0; x < m->plane.width; x++)
-            flags[x >> BLOCK_BITS] |= (uint8_t)((row[x] > 0 ? 1 : 0) | (row[x] < 255 ? 2 : 0));
+        if (y % (1 << BLOCK_BITS) == 0) {
+            memset(low, 255, (size_t)width);
+            memset(high, 0, (size_t)width);
+        }
+        widen_range(m->plane.at + (size_t)y * m->plane.stride, low, high, width);
+        if ((y + 1) % (1 << BLOCK_BITS) != 0 && y + 1 < m->plane.height)
+            continue;
+        for (int x = 0; x < width; x++)
+            flags[x >> BLOCK_BITS] |= (uint8_t)((high[x] > 0 ? 1 : 0) | (low[x] < 255 ? 2 : 0));
     }
+    free(low);
 }
 
 /* Half size: around column 2x with weights 1 2 1, between rows 2y and 2y + 1, as chroma sits. */
