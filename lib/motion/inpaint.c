@@ -248,10 +248,10 @@ static void fill_membrane(void *user, int first, int end)
             float gx = ((float)x + 0.5F) * across;
             if (!hole[x] || steps[(size_t)gx] > job->reach)
                 continue;
-            four colour = sample(grid, gx - 0.5F, gy - 0.5F);
+            four colour = sample(grid, gx - 0.5F, gy - 0.5F) + 0.5F; /* a mean: within 0 ... 255 */
             uint8_t *p = picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
             for (int c = 0; c < 3; c++)
-                p[c] = to_byte(colour[c]);
+                p[c] = (uint8_t)colour[c];
         }
     }
 }

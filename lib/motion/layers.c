@@ -39,6 +39,8 @@
 #define GRAIN           16    /* rows a thread takes at a time */
 #define RUN             16    /* pixels that are passed over at once */
 
+typedef float four __attribute__((vector_size(16)));
+
 /* Where a row or column of the picture falls between two of the matte's. */
 struct between {
     int first, second;
@@ -59,7 +61,7 @@ struct cutter {
     struct zt_pool *pool;
     int matte_width, matte_height;
     float *guide;           /* [matte_height][matte_width][3] */
-    float *fit;             /* [matte_height][matte_width][4] */
+    four *fit;              /* [matte_height][matte_width] */
     int8_t *sure;           /* [matte_height][matte_width] 1 inside, 0 outside, -1 near the edge */
     struct between *column; /* [width_px] where the picture's columns fall in the matte */
     uint8_t *alpha;
@@ -104,35 +106,32 @@ static float end_of_step(const struct zt_depth *depth, int x, int y, int dx, int
 static void count_crossings(const struct zt_depth *depth, const float *cut, int cuts, float *steps,
                             float *slopes)
 {
-    for (int i = 0; i < 2 * depth->width * depth->height; i++) {
-        int x = i / 2 % depth->width;
-        int y = i / 2 / depth->width;
-        int dx = i % 2 == 0;
-        int dy = !dx;
-        /* Two points away: filtered steps are two wide. */
-        int nx = x + 2 * dx;
-        int ny = y + 2 * dy;
-        if (nx >= depth->width || ny >= depth->height)
+    int width = depth->width, n = width * depth->height;
+    uint8_t *level = zt_new_array(uint8_t, (size_t)n); /* thresholds below each point */
+
+    for (int i = 0; i < n; i++) {
+        float below = ceilf(depth->z[i] * LEVELS_OF_DEPTH - 0.5F);
+        level[i] = (uint8_t)fminf(fmaxf(below, 0), LEVELS_OF_DEPTH);
+    }
+    for (int i = 0; i < 2 * n; i++) {
+        int dx = i < n, dy = !dx, p = i % n, x = p % width, y = p / width;
+        int q = p + 2 * (dx + dy * width); /* two points away: filtered steps are two wide */
+        if ((dx && x + 2 >= width) || q >= n || level[p] == level[q])
             continue;
-        float a = depth->z[(size_t)y * (size_t)depth->width + (size_t)x];
-        float b = depth->z[(size_t)ny * (size_t)depth->width + (size_t)nx];
-        float low = fminf(a, b);
-        float high = fmaxf(a, b);
-        float *count = high - low > STEP ? steps : slopes;
+        float a = depth->z[p], b = depth->z[q];
+        float *count = fabsf(a - b) > STEP ? steps : slopes;
         bool through = false;
         if (count == steps && cuts > 0) {
             float before = end_of_step(depth, x, y, -dx, -dy, a > b);
-            float after = end_of_step(depth, nx, ny, dx, dy, b > a);
+            float after = end_of_step(depth, x + 2 * dx, y + 2 * dy, dx, dy, b > a);
             for (int k = 0; k < cuts; k++)
                 through |= fminf(before, after) < cut[k] && cut[k] <= fmaxf(before, after);
         }
-        int first = (int)ceilf(low * LEVELS_OF_DEPTH - 0.5F);
-        int last = (int)ceilf(high * LEVELS_OF_DEPTH - 0.5F);
-        for (int k = first; k < last && !through; k++) {
-            if (k >= 0 && k < LEVELS_OF_DEPTH)
-                count[k] += 0.5F;
-        }
+        int last = level[a < b ? q : p];
+        for (int k = level[a < b ? p : q]; k < last && !through; k++)
+            count[k] += 0.5F;
     }
+    free(level);
 }
 
 /* The best further threshold, or a negative number when none is worth it. */
@@ -297,23 +296,18 @@ static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, fl
     }
     mark(c->pool, &edge); /* draw_alpha interpolates */
     return zt_guided_fit(c->guide, mask, out, width, height, MATTE_RADIUS, MATTE_EPSILON, c->pool,
-                         c->fit, err);
+                         (float *)c->fit, err);
 }
 
 static uint8_t alpha_at(const struct cutter *c, const uint8_t *p, struct between x,
                         struct between y)
 {
-    const float *upper = c->fit + 4 * (size_t)y.first * (size_t)c->matte_width;
-    const float *lower = c->fit + 4 * (size_t)y.second * (size_t)c->matte_width;
-    const float *f[4] = { upper + 4 * x.first, upper + 4 * x.second, lower + 4 * x.first,
-                          lower + 4 * x.second };
-    float weight[4] = { (1 - x.part) * (1 - y.part), x.part * (1 - y.part), (1 - x.part) * y.part,
-                        x.part * y.part };
-    float a = 0;
+    const four *upper = c->fit + (size_t)y.first * (size_t)c->matte_width;
+    const four *lower = c->fit + (size_t)y.second * (size_t)c->matte_width;
+    four fit = (1 - y.part) * ((1 - x.part) * upper[x.first] + x.part * upper[x.second]) +
+               y.part * ((1 - x.part) * lower[x.first] + x.part * lower[x.second]);
+    float a = (fit[0] * (float)p[0] + fit[1] * (float)p[1] + fit[2] * (float)p[2]) / 255 + fit[3];
 
-    for (int k = 0; k < 4; k++)
-        a += weight[k] * (f[k][0] * (float)p[0] / 255 + f[k][1] * (float)p[1] / 255 +
-                          f[k][2] * (float)p[2] / 255 + f[k][3]);
     a = (a - 0.5F) * 2.5F + 0.5F; /* the filter leaves edges softer than they are */
     return (uint8_t)((a < 0 ? 0 : a > 1 ? 1 : a) * 255 + 0.5F);
 }
@@ -331,11 +325,13 @@ static void draw_alpha(void *user, int first, int end)
         const int8_t *lower = c->sure + (size_t)row.second * (size_t)c->matte_width;
         const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride;
         uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
+        int8_t both[MATTE_LONG];
+        for (int x = 0; x < c->matte_width; x++)
+            both[x] = upper[x] == lower[x] ? upper[x] : -1;
         for (int x = 0; x < width; x++) {
             const struct between *column = &c->column[x];
-            int8_t sure = upper[column->first];
-            if (sure >= 0 && upper[column->second] == sure && lower[column->first] == sure &&
-                lower[column->second] == sure)
+            int8_t sure = both[column->first];
+            if (sure >= 0 && both[column->second] == sure)
                 alpha[x] = sure > 0 ? 255 : 0;
             else
                 alpha[x] = alpha_at(c, p + 3 * (size_t)x, *column, row);
@@ -749,10 +745,10 @@ static enum zt_code cut_layers(struct cutter *c, const struct zt_depth *depth, c
     size_t width = (size_t)c->picture->width_px;
     ZT_TRY(zt_try_alloc_raw(matte * 29 + width * sizeof(struct between), 1, "cutting layers",
                             &memory, err));
-    zt_auto_free float *all_matte = memory;
-    c->guide = all_matte;
-    c->fit = all_matte + 3 * matte;
-    c->column = (struct between *)(void *)(all_matte + 7 * matte);
+    zt_auto_free four *all_matte = memory;
+    c->fit = all_matte;
+    c->guide = (float *)(all_matte + matte);
+    c->column = (struct between *)(void *)(c->guide + 3 * matte);
     c->sure = (int8_t *)(void *)(c->column + width);
     for (size_t x = 0; x < width; x++)
         c->column[x] = fall((int)x, (float)c->matte_width / (float)width, c->matte_width);
