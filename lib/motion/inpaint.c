@@ -246,7 +246,10 @@ static void fill_membrane(void *user, int first, int end)
         const uint8_t *steps = job->steps + (size_t)gy * (size_t)grid->width;
         for (int x = 0; x < picture->width_px; x++) {
             float gx = ((float)x + 0.5F) * across;
-            if (!hole[x] || steps[(size_t)gx] > job->reach)
+            int beyond = steps[(size_t)gx] - job->reach;
+            if (beyond > 0) /* a cell farther on it is one step less at most */
+                x += (int)((float)(beyond - 1) / across);
+            if (beyond > 0 || !hole[x])
                 continue;
             four colour = sample(grid, gx - 0.5F, gy - 0.5F) + 0.5F; /* a mean: within 0 ... 255 */
             uint8_t *p = picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
@@ -328,18 +331,21 @@ static void copy_full(void *user, int first, int end)
         int bottom = top + 1 < l->height ? top + 1 : top;
         top = top < 0 ? bottom : top;
         const uint8_t *upper = l->target + at(l, 0, top), *lower = l->target + at(l, 0, bottom);
-        if (memchr(upper, 1, (size_t)l->width) == NULL &&
-            memchr(lower, 1, (size_t)l->width) == NULL)
-            continue;
+        uint8_t either[ZT_PATCHES_LONG];
+        for (int x = 0; x < l->width; x++)
+            either[x] = upper[x] | lower[x];
         for (int x = 0; x < width; x++) {
-            if (!hole[x])
-                continue;
             float px = ((float)x + 0.5F) / sx - 0.5F;
             int left = whole(px);
             int right = left + 1 < l->width ? left + 1 : left;
             left = left < 0 ? right : left;
-            if ((upper[left] | upper[right] | lower[left] | lower[right]) != 0)
+            if ((either[left] | either[right]) == 0) { /* on to the next that is one */
+                const uint8_t *next = memchr(either + right, 1, (size_t)(l->width - right));
+                int to = next != NULL ? (int)(((float)(next - either) - 0.5F) * sx) - 2 : width;
+                x = to > x ? to : x;
+            } else if (hole[x]) {
                 copy_pixel(job, x, y, px, py, row + 3 * (size_t)x);
+            }
         }
     }
 }

@@ -17,7 +17,6 @@
 #include "media/colour.h"
 #include "motion/inpaint.h"
 
-#define PROXY_LONG   320
 #define LEVELS       4
 #define LEAST_SIDE   24
 #define MATCH_ROUNDS 2
@@ -495,7 +494,7 @@ static enum zt_code find(struct finding *f, struct zt_err *err)
 {
     const struct zt_image *picture = f->what->picture;
     int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
-    float scale = longest > PROXY_LONG ? (float)PROXY_LONG / (float)longest : 1;
+    float scale = longest > ZT_PATCHES_LONG ? (float)ZT_PATCHES_LONG / (float)longest : 1;
     int width = (int)((float)picture->width_px * scale);
     int height = (int)((float)picture->height_px * scale);
     int reach = (int)((float)f->what->reach_px * scale) + 1, levels = 0;
