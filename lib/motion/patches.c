@@ -30,6 +30,9 @@
 #define KNOWN_WEIGHS 3 /* what is known, beside what was only guessed so far */
 #define SHARE_ONE    1024
 
+/* Into loops that are built for AVX2 too. */
+#define INLINE __attribute__((always_inline)) static inline
+
 typedef float four __attribute__((vector_size(16)));
 
 struct level {
@@ -274,8 +277,8 @@ static void find_targets(struct level *l, int reach)
  * Weighed sum of squared differences of two patches, given by their first corner; may stop once it
  * passes `limit`. At most 56 * 3 * 3 * 255^2.
  */
-ZT_MEDIA_CLONES static int patch_cost(const uint8_t *target, const uint8_t *weigh,
-                                      const uint8_t *source, size_t stride, int limit)
+INLINE int patch_cost(const uint8_t *target, const uint8_t *weigh, const uint8_t *source,
+                      size_t stride, int limit)
 {
     int sum = 0;
 
@@ -292,7 +295,7 @@ ZT_MEDIA_CLONES static int patch_cost(const uint8_t *target, const uint8_t *weig
     return sum;
 }
 
-static int cost_of(const struct level *l, int x, int y, int sx, int sy, int limit)
+INLINE int cost_of(const struct level *l, int x, int y, int sx, int sy, int limit)
 {
     size_t from = padded(l, x - HALF, y - HALF);
 
@@ -300,7 +303,7 @@ static int cost_of(const struct level *l, int x, int y, int sx, int sy, int limi
                       4 * (size_t)l->stride, limit);
 }
 
-static void try_match(struct level *l, int x, int y, int sx, int sy)
+INLINE void try_match(struct level *l, int x, int y, int sx, int sy)
 {
     size_t i = at(l, x, y);
 
@@ -315,7 +318,7 @@ static void try_match(struct level *l, int x, int y, int sx, int sy)
     }
 }
 
-static void try_random(struct level *l, struct zt_rng *rng, int x, int y)
+INLINE void try_random(struct level *l, struct zt_rng *rng, int x, int y)
 {
     size_t i = at(l, x, y);
 
@@ -328,7 +331,8 @@ static void try_random(struct level *l, struct zt_rng *rng, int x, int y)
 }
 
 /* A sweep over rows [first, end), forwards or backwards: neighbours' matches, then random ones. */
-static void sweep_band(struct level *l, struct zt_rng *rng, int first, int end, bool forwards)
+ZT_MEDIA_CLONES static void sweep_band(struct level *l, struct zt_rng *rng, int first, int end,
+                                       bool forwards)
 {
     int n = (end - first) * l->width, step = forwards ? -1 : 1;
 
@@ -388,7 +392,7 @@ static void start_matches(struct level *l, const struct level *coarse)
     }
 }
 
-static void set_costs(void *user, int first, int end)
+ZT_MEDIA_CLONES static void set_costs(void *user, int first, int end)
 {
     struct level *l = ((const struct finding *)user)->l;
 
