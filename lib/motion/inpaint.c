@@ -35,7 +35,8 @@ static enum zt_code plane4_init(struct plane4 *p, int width, int height, struct 
 
     p->width = width;
     p->height = height;
-    ZT_TRY(zt_try_alloc((size_t)width * (size_t)height * 4, sizeof(float), "inpainting", &v, err));
+    ZT_TRY(
+        zt_try_alloc_raw((size_t)width * (size_t)height * 4, sizeof(float), "inpainting", &v, err));
     p->v = v;
     return ZT_OK;
 }
@@ -141,13 +142,13 @@ struct job {
 };
 
 /*
- * Adds the known colours of a row of the picture to the n cells of a row of a smaller grid; cell i
- * ends before pixel end[i].
+ * Adds the known colours of a row of the picture, and their number, to the n cells of a row of a
+ * smaller grid; cell i ends before pixel end[i].
  */
-static void gather_row(const uint8_t *p, const uint8_t *hole, const int *end, four *cells, int n)
+static void gather_row(const uint8_t *p, const uint8_t *hole, const int *end, int (*sum)[4], int n)
 {
     for (int gx = 0, x = 0; gx < n; gx++) {
-        int r = 0, g = 0, b = 0, known = 0;
+        int r = sum[gx][0], g = sum[gx][1], b = sum[gx][2], known = sum[gx][3];
         for (; x < end[gx]; x++, p += 3) {
             if (hole[x])
                 continue;
@@ -156,33 +157,40 @@ static void gather_row(const uint8_t *p, const uint8_t *hole, const int *end, fo
             b += p[2];
             known++;
         }
-        if (known > 0)
-            cells[gx] += (four){ (float)r, (float)g, (float)b, (float)known };
+        sum[gx][0] = r;
+        sum[gx][1] = g;
+        sum[gx][2] = b;
+        sum[gx][3] = known;
     }
 }
 
-/* The same for rows of the grid; a cell counts once, however many pixels it has. */
+/* Means of what is known, for rows of the grid. */
 static void gather_known(void *user, int first, int end)
 {
     const struct job *job = user;
     const struct zt_image *picture = job->what->picture;
     const struct plane4 *grid = &job->membrane;
     size_t width = (size_t)picture->width_px;
+    int sum[MEMBRANE_LONG][4];
 
     for (int gy = first; gy < end; gy++) {
         four *cells = at_cell(grid, 0, gy);
+        memset(sum, 0, sizeof(sum));
         int y = (int)(((int64_t)gy * picture->height_px + grid->height - 1) / grid->height);
         int last =
             (int)(((int64_t)(gy + 1) * picture->height_px + grid->height - 1) / grid->height);
         for (; y < last; y++) {
             const uint8_t *hole = job->what->hole + (size_t)y * width;
             if (memchr(hole, 0, width) != NULL)
-                gather_row(picture->pixels + (size_t)y * picture->stride, hole, job->column, cells,
+                gather_row(picture->pixels + (size_t)y * picture->stride, hole, job->column, sum,
                            grid->width);
         }
-        for (int gx = 0; gx < grid->width; gx++)
-            if (cells[gx][3] > 1)
+        for (int gx = 0; gx < grid->width; gx++) {
+            const int *s = sum[gx];
+            cells[gx] = (four){ (float)s[0], (float)s[1], (float)s[2], (float)s[3] };
+            if (s[3] > 1)
                 cells[gx] /= cells[gx][3];
+        }
     }
 }
 

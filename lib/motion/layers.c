@@ -1,8 +1,7 @@
 /*
  * layers.c - see layers.h.
  *
- *   1. where    thresholds in depth that cross many steps and few slopes: a cut through a step
- *               shows as parallax, a cut through a slope must not show at all
+ *   1. where    thresholds in depth (cuts.h)
  *   2. alpha    the thresholded depth, put on the picture's edges at full size by a guided filter
  *   3. behind   what a layer hides is invented (inpaint.h), with the layers in front as the hole
  *   4. colours  a soft edge pixel I = a F + (1 - a) B is solved for F, so that the layers at rest
@@ -20,24 +19,20 @@
 #include "base/thread.h"
 #include "media/colour.h"
 #include "media/resize.h"
+#include "motion/cuts.h"
 #include "motion/guided.h"
 #include "motion/inpaint.h"
 
-#define STEP            0.10F /* difference of neighbouring grid points that counts as a step */
-#define STEP_REACH      3     /* grid points that a step may go on for, either way */
-#define LEAST_STEPS     0.25F /* steps a cut crosses, in grid heights, to be worth it */
-#define LEAST_APART     0.22F /* between two cuts */
-#define MATTE_LONG      480   /* size at which alpha is fitted */
-#define MATTE_RADIUS    6
-#define MATTE_EPSILON   2e-4F
-#define HOLE_GROW_PX    4
-#define COVER_GROW      4 /* matte points beside a layer in front that its edge may have touched */
-#define SURE_ALPHA      250 /* below it a pixel's colour may be partly what is behind */
-#define MATTE_DOUBT     0.4F
-#define TELLING         24.0F /* distance of two colours that tells a mixture of them */
-#define LEVELS_OF_DEPTH 64    /* bins of the search for cuts */
-#define GRAIN           16    /* rows a thread takes at a time */
-#define RUN             16    /* pixels that are passed over at once */
+#define MATTE_LONG    480 /* size at which alpha is fitted */
+#define MATTE_RADIUS  6
+#define MATTE_EPSILON 2e-4F
+#define HOLE_GROW_PX  4
+#define COVER_GROW    4   /* matte points beside a layer in front that its edge may have touched */
+#define SURE_ALPHA    250 /* below it a pixel's colour may be partly what is behind */
+#define MATTE_DOUBT   0.4F
+#define TELLING       24.0F /* distance of two colours that tells a mixture of them */
+#define GRAIN         16    /* rows a thread takes at a time */
+#define RUN           16    /* pixels that are passed over at once */
 
 typedef float four __attribute__((vector_size(16)));
 
@@ -74,107 +69,6 @@ static void in_rows(struct zt_pool *pool, int rows, zt_slice_fn *fn, void *user)
         zt_pool_for(pool, rows, GRAIN, fn, user);
     else
         fn(user, 0, rows);
-}
-
-/* ---- where to cut -------------------------------------------------------------------------- */
-
-/*
- * How far the depth goes on rising or falling past a point, along an axis: an estimated step takes
- * a few grid points, and all of them are one step.
- */
-static float end_of_step(const struct zt_depth *depth, int x, int y, int dx, int dy, bool rising)
-{
-    const float *z = depth->z + (size_t)y * (size_t)depth->width + (size_t)x;
-
-    for (int i = 0; i < STEP_REACH; i++) {
-        x += dx;
-        y += dy;
-        if (x < 0 || y < 0 || x >= depth->width || y >= depth->height)
-            break;
-        const float *next = depth->z + (size_t)y * (size_t)depth->width + (size_t)x;
-        if (rising ? *next < *z + STEP / 4 : *next > *z - STEP / 4)
-            break;
-        z = next;
-    }
-    return *z;
-}
-
-/*
- * steps[k], slopes[k]: neighbouring points whose depths lie on both sides of (k + 0.5) / bins. A
- * step that one of the cuts goes through already does not count again.
- */
-static void count_crossings(const struct zt_depth *depth, const float *cut, int cuts, float *steps,
-                            float *slopes)
-{
-    int width = depth->width, n = width * depth->height;
-    uint8_t *level = zt_new_array(uint8_t, (size_t)n); /* thresholds below each point */
-
-    for (int i = 0; i < n; i++) {
-        float below = ceilf(depth->z[i] * LEVELS_OF_DEPTH - 0.5F);
-        level[i] = (uint8_t)fminf(fmaxf(below, 0), LEVELS_OF_DEPTH);
-    }
-    for (int i = 0; i < 2 * n; i++) {
-        int dx = i < n, dy = !dx, p = i % n, x = p % width, y = p / width;
-        int q = p + 2 * (dx + dy * width); /* two points away: filtered steps are two wide */
-        if ((dx && x + 2 >= width) || q >= n || level[p] == level[q])
-            continue;
-        float a = depth->z[p], b = depth->z[q];
-        float *count = fabsf(a - b) > STEP ? steps : slopes;
-        bool through = false;
-        if (count == steps && cuts > 0) {
-            float before = end_of_step(depth, x, y, -dx, -dy, a > b);
-            float after = end_of_step(depth, x + 2 * dx, y + 2 * dy, dx, dy, b > a);
-            for (int k = 0; k < cuts; k++)
-                through |= fminf(before, after) < cut[k] && cut[k] <= fmaxf(before, after);
-        }
-        int last = level[a < b ? q : p];
-        for (int k = level[a < b ? p : q]; k < last && !through; k++)
-            count[k] += 0.5F;
-    }
-    free(level);
-}
-
-/* The best further threshold, or a negative number when none is worth it. */
-static float find_cut(const struct zt_depth *depth, const float *cut, int cuts)
-{
-    float steps[LEVELS_OF_DEPTH] = { 0 };
-    float slopes[LEVELS_OF_DEPTH] = { 0 };
-    float score[LEVELS_OF_DEPTH] = { 0 };
-    int best = 0;
-
-    count_crossings(depth, cut, cuts, steps, slopes);
-    for (int i = 2; i < LEVELS_OF_DEPTH - 2; i++) {
-        float at = ((float)i + 0.5F) / LEVELS_OF_DEPTH;
-        bool apart = true;
-        for (int k = 0; k < cuts; k++)
-            apart &= fabsf(cut[k] - at) >= LEAST_APART;
-        if (apart && steps[i] >= LEAST_STEPS * (float)depth->height)
-            score[i] = steps[i] * steps[i] / (steps[i] + slopes[i] + 1e-6F);
-        best = score[i] > score[best] ? i : best;
-    }
-    if (score[best] <= 0)
-        return -1;
-    int end = best; /* a clean step is as good all the way through: cut it in the middle */
-    while (end + 1 < LEVELS_OF_DEPTH && score[end + 1] >= 0.98F * score[best])
-        end++;
-    return ((float)(best + end) / 2 + 0.5F) / LEVELS_OF_DEPTH;
-}
-
-/* Thresholds, far to near; returns how many. More than three layers brought nothing to see. */
-static int find_cuts(const struct zt_depth *depth, float *cut)
-{
-    cut[0] = find_cut(depth, cut, 0);
-    if (cut[0] < 0)
-        return 0;
-    cut[1] = find_cut(depth, cut, 1);
-    if (cut[1] < 0)
-        return 1;
-    if (cut[0] > cut[1]) {
-        float swap = cut[0];
-        cut[0] = cut[1];
-        cut[1] = swap;
-    }
-    return 2;
 }
 
 /* ---- marks --------------------------------------------------------------------------------- */
@@ -380,7 +274,7 @@ struct settling {
     int at;              /* the layer */
     const uint8_t *left; /* 1 where layers in front, or their rims, have the say; or NULL */
     const struct zt_image *picture;
-    struct zt_image *drawn; /* the composite of the layers behind */
+    struct zt_image *drawn; /* the composite of the layers behind; with one behind, itself */
 };
 
 /* The one opaque layer behind that shows at pixel i, or -1 when several are mixed there. */
@@ -460,6 +354,7 @@ static void settle_rows(void *user, int first, int end)
     const struct zt_image *picture = s->picture;
     struct zt_layer *layer = &s->layers->layer[s->at];
     size_t width = (size_t)picture->width_px;
+    bool last = s->at + 1 == s->layers->n; /* nothing will be drawn over it */
 
     for (size_t y = (size_t)first; y < (size_t)end; y++) {
         const uint8_t *i = picture->pixels + y * picture->stride;
@@ -477,8 +372,10 @@ static void settle_rows(void *user, int first, int end)
             }
             bool mine = s->left == NULL || s->left[y * width + x] == 0;
             if (*alpha == 255) { /* nothing to solve */
-                memcpy(b, mine ? i : f, 3);
-                memcpy(f, b, 3);
+                if (mine)
+                    memcpy(f, i, 3);
+                if (!last)
+                    memcpy(b, f, 3);
                 continue;
             }
             if (mine && (*alpha > 0 || memcmp(i, b, 3) != 0)) {
@@ -486,9 +383,9 @@ static void settle_rows(void *user, int first, int end)
                 solve_pixel(i, b, alpha, f, behind >= 0);
                 struct zt_image *to = &s->layers->layer[behind < 0 ? 0 : behind].picture;
                 if (behind >= 0 && *alpha < 255)
-                    memcpy(to->pixels + y * to->stride + 3 * x, b, 3);
+                    memmove(to->pixels + y * to->stride + 3 * x, b, 3);
             }
-            int a = *alpha;
+            int a = last ? 0 : *alpha;
             for (int c = 0; c < 3 && a > 0; c++)
                 b[c] = (uint8_t)((f[c] * a + b[c] * (255 - a) + 127) / 255);
         }
@@ -721,10 +618,12 @@ static enum zt_code make_pictures(const struct cutter *c, struct zt_layers *laye
     ZT_TRY(zt_try_alloc_raw(pixels, (size_t)layers->n + 1, "cutting layers", &holes, err));
     zt_auto_free uint8_t *hole = holes;
     ZT_TRY(fill_layers(c, layers, hole, err));
-    ZT_TRY(copy_picture(&layers->layer[0].picture, c->pool, &drawn, err));
+    if (layers->n > 2)
+        ZT_TRY(copy_picture(&layers->layer[0].picture, c->pool, &drawn, err));
     for (int i = 1; i < layers->n; i++) {
         const uint8_t *left = i + 1 < layers->n ? hole + (size_t)i * pixels : NULL;
-        struct settling s = { layers, i, left, c->picture, &drawn };
+        struct settling s = { layers, i, left, c->picture,
+                              layers->n > 2 ? &drawn : &layers->layer[0].picture };
         in_rows(c->pool, c->picture->height_px, settle_rows, &s);
     }
     zt_image_clear(&drawn);
@@ -766,11 +665,11 @@ enum zt_code zt_layers_cut(const struct zt_image *picture, const struct zt_depth
                            int reach_px, struct zt_pool *pool, struct zt_layers *ret,
                            struct zt_err *err)
 {
-    float cut[ZT_LAYERS_MAX] = { 0 };
+    float cut[ZT_CUTS_MAX] = { 0 };
     int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
     float scale = longest > MATTE_LONG ? (float)MATTE_LONG / (float)longest : 1;
     struct cutter c = { .picture = picture, .reach_px = reach_px, .pool = pool };
-    struct zt_layers layers = { .n = 1 + find_cuts(depth, cut) };
+    struct zt_layers layers = { .n = 1 + zt_cuts_find(depth, cut) };
 
     c.matte_width = (int)((float)picture->width_px * scale);
     c.matte_height = (int)((float)picture->height_px * scale);
