@@ -39,7 +39,7 @@ struct level {
     int width, height, stride; /* stride: pixels in a padded row */
     four *known;               /* padded; what votes: the colours that never change, and 1 */
     uint8_t *rgbx;             /* padded by a patch, edges repeated; the current filling */
-    uint8_t *weigh;            /* [padded][4] of each channel; 0 for the fourth */
+    int16_t *weigh;            /* [padded][4] of each channel; 0 for the fourth */
     int32_t *cost;
     float *share;  /* of a patch's say, by its cost, a whole number; 0 where there is none */
     int32_t *away; /* padded pixels from a point to its match */
@@ -74,7 +74,7 @@ static enum zt_code level_init(struct level *l, int width, int height, struct zt
     size_t around = (size_t)(width + ACROSS) * (size_t)(height + 2 * HALF);
 
     /* Widest members first. */
-    ZT_TRY(zt_try_alloc(6 * around + 5 * n, 4, "inpainting", &l->memory, err));
+    ZT_TRY(zt_try_alloc(7 * around + 5 * n, 4, "inpainting", &l->memory, err));
     l->width = width;
     l->height = height;
     l->stride = width + ACROSS;
@@ -85,7 +85,7 @@ static enum zt_code level_init(struct level *l, int width, int height, struct zt
     l->sources = (int *)(void *)(l->away + n);
     l->match = (int16_t *)(void *)(l->sources + n);
     l->rgbx = (uint8_t *)(void *)(l->match + 2 * n);
-    l->weigh = l->rgbx + 4 * around;
+    l->weigh = (int16_t *)(void *)(l->rgbx + 4 * around);
     void *flags = NULL;
     ZT_TRY(zt_try_alloc(4 * n, 1, "inpainting", &flags, err));
     l->hole = flags;
@@ -192,7 +192,8 @@ static void set_weights(struct level *l)
         for (int x = -HALF; x < l->width + HALF + 1; x++) {
             size_t i = at(l, clamp_int(x, 0, l->width - 1), clamp_int(y, 0, l->height - 1));
             size_t p = padded(l, x, y);
-            memset(l->weigh + p, l->hole[i] ? 1 : KNOWN_WEIGHS, 3);
+            for (size_t c = 0; c < 3; c++)
+                l->weigh[p + c] = l->hole[i] ? 1 : KNOWN_WEIGHS;
             l->known[p / 4] = (four){ l->rgbx[p], l->rgbx[p + 1], l->rgbx[p + 2], 1 };
         }
     }
@@ -277,15 +278,16 @@ static void find_targets(struct level *l, int reach)
  * Weighed sum of squared differences of two patches, given by their first corner; may stop once it
  * passes `limit`. At most 56 * 3 * 3 * 255^2.
  */
-INLINE int patch_cost(const uint8_t *target, const uint8_t *weigh, const uint8_t *source,
+INLINE int patch_cost(const uint8_t *target, const int16_t *weigh, const uint8_t *source,
                       size_t stride, int limit)
 {
     int sum = 0;
 
     for (int row = 0; row <= 2 * HALF && sum < limit; row++) {
         for (int i = 0; i < 4 * ACROSS; i++) {
-            int16_t d = (int16_t)(target[i] - source[i]);
-            int16_t weighed = (int16_t)(d * weigh[i]);
+            uint8_t high = target[i] > source[i] ? target[i] : source[i];
+            uint8_t low = target[i] < source[i] ? target[i] : source[i];
+            int16_t d = (uint8_t)(high - low), weighed = (int16_t)(d * weigh[i]);
             sum += weighed * d;
         }
         target += stride;
