@@ -62,23 +62,42 @@ static float clamp01(float v)
     return v < 0 ? 0 : v > 1 ? 1 : v;
 }
 
-/* CIE 1976 L*a*b*, D65, from linear sRGB. */
-static void linear_to_lab(const float *rgb, float *lab)
+/* Within 4 units in the last place: a third of the exponent, then Halley's rounds. */
+static inline float cube_root(float v)
+{
+    uint32_t bits;
+    float root;
+
+    memcpy(&bits, &v, sizeof(bits));
+    bits = bits / 3 + 0x2a508935;
+    memcpy(&root, &bits, sizeof(root));
+    for (int i = 0; i < 2; i++) {
+        float cube = root * root * root;
+        root *= (cube + 2 * v) / (2 * cube + v);
+    }
+    return root;
+}
+
+/* CIE 1976 L*a*b*, D65, of n points of linear sRGB. */
+ZT_MEDIA_CLONES static void linear_to_lab(const float *restrict rgb, float *restrict lab, int n)
 {
     static const float matrix[3][3] = {
         { 0.4124564F / 0.95047F, 0.3575761F / 0.95047F, 0.1804375F / 0.95047F },
         { 0.2126729F, 0.7151522F, 0.0721750F },
         { 0.0193339F / 1.08883F, 0.1191920F / 1.08883F, 0.9503041F / 1.08883F }
     };
-    float f[3];
 
-    for (int i = 0; i < 3; i++) {
-        float t = matrix[i][0] * rgb[0] + matrix[i][1] * rgb[1] + matrix[i][2] * rgb[2];
-        f[i] = t > 0.008856F ? cbrtf(t) : 7.787F * t + 16.0F / 116.0F;
+    for (int x = 0; x < n; x++, rgb += 3, lab += 3) {
+        float f[3];
+        for (int i = 0; i < 3; i++) {
+            float t = matrix[i][0] * rgb[0] + matrix[i][1] * rgb[1] + matrix[i][2] * rgb[2];
+            float root = cube_root(t > 0.008856F ? t : 0.008856F);
+            f[i] = t > 0.008856F ? root : 7.787F * t + 16.0F / 116.0F;
+        }
+        lab[0] = 116 * f[1] - 16;
+        lab[1] = 500 * (f[0] - f[1]);
+        lab[2] = 200 * (f[1] - f[2]);
     }
-    lab[0] = 116 * f[1] - 16;
-    lab[1] = 500 * (f[0] - f[1]);
-    lab[2] = 200 * (f[1] - f[2]);
 }
 
 struct shrinking {
@@ -164,10 +183,11 @@ static enum zt_code read_picture(const struct zt_image *picture, struct zt_pool 
     ZT_TRY(zt_try_alloc((size_t)w2 * (size_t)h2 * 3, 1, "depth", &fine, err));
     zt_auto_free uint8_t *rgb = fine;
     ZT_TRY(shrink(picture, w2, h2, rgb, pool, err));
+    float row[3 * GRID_LONG]; /* means of cells */
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
-            float sum[3] = { 0, 0, 0 };
-            float detail = 0;
+            float *sum = row + 3 * x, detail = 0;
+            memset(sum, 0, 3 * sizeof(*sum));
             for (int k = 0; k < 4; k++) {
                 int px = 2 * x + (k & 1);
                 int py = 2 * y + (k >> 1);
@@ -181,10 +201,9 @@ static enum zt_code read_picture(const struct zt_image *picture, struct zt_pool 
                 detail +=
                     fabsf(4.0F * p[1] - p[1 + right] - p[1 + left] - p[1 + below] - p[1 + above]);
             }
-            size_t i = (size_t)y * (size_t)width + (size_t)x;
-            linear_to_lab(sum, s->lab + 3 * i);
-            s->sharp[i] = detail / 4;
+            s->sharp[(size_t)y * (size_t)width + (size_t)x] = detail / 4;
         }
+        linear_to_lab(row, s->lab + 3 * (size_t)y * (size_t)width, width);
     }
     return ZT_OK;
 }
@@ -515,7 +534,9 @@ static enum zt_code estimate(const struct zt_image *picture, struct zt_pool *poo
     s->apart = zt_new_array(float, (size_t)n *(size_t)n);
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
-            s->apart[i * n + j] = lab_distance(s->seg.segment[i].lab, s->seg.segment[j].lab);
+            s->apart[i * n + j] = j < i
+                                      ? s->apart[j * n + i]
+                                      : lab_distance(s->seg.segment[i].lab, s->seg.segment[j].lab);
             if (!s->seg.touch[i * n + j] || s->neighbours[i] == NEIGHBOURS_MAX)
                 continue;
             s->neighbour[i][s->neighbours[i]] = (uint16_t)j;
