@@ -118,6 +118,7 @@ struct finding {
     struct level *l;            /* being worked on */
     const struct level *coarse; /* the one before it, or NULL */
     int sweep;                  /* how many there were */
+    bool fresh;                 /* costs are not known yet */
 };
 
 /* Mean colours of the picture; a pixel is a hole when any of what it covers is. */
@@ -351,6 +352,17 @@ ZT_MEDIA_CLONES static void sweep_band(struct level *l, struct zt_rng *rng, int 
     }
 }
 
+ZT_MEDIA_CLONES static void set_costs(struct level *l, int first, int end)
+{
+    for (int y = first; y < end; y++) {
+        for (int x = 0; x < l->width; x++) {
+            size_t i = at(l, x, y);
+            if (l->target[i])
+                l->cost[i] = cost_of(l, x, y, l->match[2 * i], l->match[2 * i + 1], INT32_MAX);
+        }
+    }
+}
+
 static void sweep_bands(void *user, int first, int end)
 {
     const struct finding *f = user;
@@ -360,9 +372,12 @@ static void sweep_bands(void *user, int first, int end)
     for (int band = first; band < end; band++) {
         int top = band * BAND - shift, bottom = top + BAND;
         struct zt_rng rng;
+        top = top < 0 ? 0 : top;
+        bottom = bottom < l->height ? bottom : l->height;
         zt_rng_init(&rng, 1, (uint64_t)f->sweep * 4096 + (uint64_t)band);
-        sweep_band(l, &rng, top < 0 ? 0 : top, bottom < l->height ? bottom : l->height,
-                   f->sweep % 2 == 0);
+        if (f->fresh)
+            set_costs(l, top, bottom);
+        sweep_band(l, &rng, top, bottom, f->sweep % 2 == 0);
     }
 }
 
@@ -379,7 +394,6 @@ static void start_matches(struct level *l, const struct level *coarse)
             int any = l->sources[zt_rng_u32(&rng) % (uint32_t)l->sources_n];
             l->match[2 * i] = (int16_t)(any % l->width);
             l->match[2 * i + 1] = (int16_t)(any / l->width);
-            l->share[i] = 1;
             if (coarse == NULL)
                 continue;
             size_t c = at(coarse, clamp_int(x / 2, 0, coarse->width - 1),
@@ -394,38 +408,20 @@ static void start_matches(struct level *l, const struct level *coarse)
     }
 }
 
-ZT_MEDIA_CLONES static void set_costs(void *user, int first, int end)
-{
-    struct level *l = ((const struct finding *)user)->l;
-
-    for (int y = first; y < end; y++) {
-        for (int x = 0; x < l->width; x++) {
-            size_t i = at(l, x, y);
-            if (l->target[i])
-                l->cost[i] = cost_of(l, x, y, l->match[2 * i], l->match[2 * i + 1], INT32_MAX);
-        }
-    }
-}
-
+/* What each patch says and where it takes it from, for vote. */
 static void set_shares(void *user, int first, int end)
 {
-    struct level *l = ((const struct finding *)user)->l;
+    const struct finding *f = user;
+    struct level *l = f->l;
     float usual = (2 * HALF + 1) * ACROSS * 3 * 2 * 144.0F;
-
-    for (size_t i = at(l, 0, first); i < at(l, 0, end); i++)
-        if (l->target[i])
-            l->share[i] = 1 + floorf(SHARE_ONE * expf(-(float)l->cost[i] / usual));
-}
-
-static void set_away(void *user, int first, int end)
-{
-    struct level *l = ((const struct finding *)user)->l;
 
     for (int y = first; y < end; y++) {
         for (int x = 0; x < l->width; x++) {
             size_t i = at(l, x, y);
-            if (l->target[i])
-                l->away[i] = (l->match[2 * i + 1] - y) * l->stride + l->match[2 * i] - x;
+            if (!l->target[i])
+                continue;
+            l->away[i] = (l->match[2 * i + 1] - y) * l->stride + l->match[2 * i] - x;
+            l->share[i] = f->fresh ? 1 : 1 + floorf(SHARE_ONE * expf(-(float)l->cost[i] / usual));
         }
     }
 }
@@ -463,17 +459,17 @@ static void solve_level(struct finding *f, int rounds)
     int bands = l->height / BAND + 2; /* one more than fit, for the shifted ones */
 
     start_matches(l, f->coarse);
+    f->fresh = true;
     if (f->coarse != NULL) {
-        in_rows(f->pool, l->height, BAND, set_away, f);
+        in_rows(f->pool, l->height, BAND, set_shares, f);
         in_rows(f->pool, l->height, BAND, vote, f);
         pad(l);
     }
     for (int round = 0; round < rounds; round++) {
-        in_rows(f->pool, l->height, BAND, set_costs, f);
-        for (int k = 0; k < MATCH_ROUNDS; k++, f->sweep++)
+        f->fresh = true;
+        for (int k = 0; k < MATCH_ROUNDS; k++, f->sweep++, f->fresh = false)
             in_rows(f->pool, bands, 1, sweep_bands, f);
         in_rows(f->pool, l->height, BAND, set_shares, f);
-        in_rows(f->pool, l->height, BAND, set_away, f);
         in_rows(f->pool, l->height, BAND, vote, f);
         pad(l);
     }
