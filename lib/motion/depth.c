@@ -51,6 +51,7 @@ struct scene {
     float near_by[ZT_SEGMENTS_MAX];    /* the estimate */
     float *apart;                      /* [n][n] Lab distances */
     uint16_t neighbour[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX];
+    float step[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX]; /* distances of neighbours */
     float like[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX]; /* how much a neighbour is: 0 ... 1 */
     int neighbours[ZT_SEGMENTS_MAX];
     float horizon; /* row, 0 ... 1 */
@@ -242,7 +243,7 @@ static void geodesic(const struct scene *s, int from, float *way)
         waits[at] = false;
         for (int k = 0; k < s->neighbours[at]; k++) {
             int i = s->neighbour[at][k];
-            float longer = way[at] + s->apart[at * n + i];
+            float longer = way[at] + s->step[at][k];
             if (longer >= way[i] || longer > FAR_WAY)
                 continue;
             way[i] = longer;
@@ -540,6 +541,7 @@ static enum zt_code estimate(const struct zt_image *picture, struct zt_pool *poo
             if (!s->seg.touch[i * n + j] || s->neighbours[i] == NEIGHBOURS_MAX)
                 continue;
             s->neighbour[i][s->neighbours[i]] = (uint16_t)j;
+            s->step[i][s->neighbours[i]] = s->apart[i * n + j];
             s->like[i][s->neighbours[i]++] = likeness(s->apart[i * n + j]);
         }
     }
