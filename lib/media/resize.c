@@ -200,7 +200,7 @@ static void store_row(const struct job *job, int y, const float *row)
     size_t n = 3 * (size_t)job->across.n;
     int step[ABREAST];
 
-    if (job->linear != NULL) {
+    if (job->dst == NULL) {
         memcpy(job->linear + (size_t)y * n, row, n * sizeof(*row));
         return;
     }

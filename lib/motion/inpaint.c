@@ -339,7 +339,7 @@ static void copy_full(void *user, int first, int end)
         int bottom = top + 1 < l->height ? top + 1 : top;
         top = top < 0 ? bottom : top;
         const uint8_t *upper = l->target + at(l, 0, top), *lower = l->target + at(l, 0, bottom);
-        uint8_t either[ZT_PATCHES_LONG];
+        uint8_t either[ZT_PATCHES_LONG] = { 0 };
         for (int x = 0; x < l->width; x++)
             either[x] = upper[x] | lower[x];
         for (int x = 0; x < width; x++) {

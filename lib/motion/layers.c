@@ -219,7 +219,7 @@ static void draw_alpha(void *user, int first, int end)
         const int8_t *lower = c->sure + (size_t)row.second * (size_t)c->matte_width;
         const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride;
         uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
-        int8_t both[MATTE_LONG];
+        int8_t both[MATTE_LONG] = { 0 };
         for (int x = 0; x < c->matte_width; x++)
             both[x] = upper[x] == lower[x] ? upper[x] : -1;
         for (int x = 0; x < width; x++) {
@@ -671,6 +671,7 @@ enum zt_code zt_layers_cut(const struct zt_image *picture, const struct zt_depth
     struct cutter c = { .picture = picture, .reach_px = reach_px, .pool = pool };
     struct zt_layers layers = { .n = 1 + zt_cuts_find(depth, cut) };
 
+    zt_assert(layers.n >= 1 && layers.n <= ZT_CUTS_MAX + 1);
     c.matte_width = (int)((float)picture->width_px * scale);
     c.matte_height = (int)((float)picture->height_px * scale);
     c.matte_width = c.matte_width > 0 ? c.matte_width : 1;
