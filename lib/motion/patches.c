@@ -325,7 +325,7 @@ INLINE void try_random(struct level *l, struct zt_rng *rng, int x, int y)
 {
     size_t i = at(l, x, y);
 
-    for (int radius = l->width / 2; radius >= 2; radius /= 2) {
+    for (int radius = l->width / 2; radius >= 2; radius /= 4) {
         int span = 2 * radius + 1;
         uint32_t r = zt_rng_u32(rng); /* its halves are as good as two */
         try_match(l, x, y, l->match[2 * i] + (int)((r & 0xffff) * (uint32_t)span >> 16) - radius,
