@@ -66,21 +66,31 @@ static int whole(float v)
     return (int)(v + 1) - 1;
 }
 
-static four sample(const struct plane4 *p, float x, float y)
+/* The rows of a plane above and below a place, edges repeated, and how far down it is. */
+struct rows {
+    const four *upper, *lower;
+    int width;
+    float part;
+};
+
+static struct rows rows_at(const struct plane4 *p, float y)
 {
-    int x0 = whole(x);
-    int y0 = whole(y);
-    float fx = x - (float)x0;
-    float fy = y - (float)y0;
-    int x1 = x0 + 1 < p->width ? x0 + 1 : p->width - 1;
-    int y1 = y0 + 1 < p->height ? y0 + 1 : p->height - 1;
+    int above = whole(y), below = above + 1 < p->height ? above + 1 : p->height - 1;
+
+    return (struct rows){ at_cell(p, 0, above > 0 ? above : 0), at_cell(p, 0, below), p->width,
+                          y - (float)above };
+}
+
+static inline four sample(const struct rows *r, float x)
+{
+    int x0 = whole(x), x1 = x0 + 1 < r->width ? x0 + 1 : r->width - 1;
+    float fx = x - (float)x0, fy = r->part;
 
     x0 = x0 > 0 ? x0 : 0;
-    y0 = y0 > 0 ? y0 : 0;
-    four sum = ((1 - fx) * (1 - fy)) * *at_cell(p, x0, y0);
-    sum += (fx * (1 - fy)) * *at_cell(p, x1, y0);
-    sum += ((1 - fx) * fy) * *at_cell(p, x0, y1);
-    return sum + (fx * fy) * *at_cell(p, x1, y1);
+    four sum = ((1 - fx) * (1 - fy)) * r->upper[x0];
+    sum += (fx * (1 - fy)) * r->upper[x1];
+    sum += ((1 - fx) * fy) * r->lower[x0];
+    return sum + (fx * fy) * r->lower[x1];
 }
 
 /*
@@ -90,13 +100,14 @@ static four sample(const struct plane4 *p, float x, float y)
 static void grow(const struct plane4 *coarse, struct plane4 *fine, const uint8_t *steps, int reach)
 {
     for (int y = 0; y < fine->height; y++) {
+        struct rows rows = rows_at(coarse, ((float)y + 0.5F) / 2 - 0.5F);
         for (int x = 0; x < fine->width; x++) {
             four *f = at_cell(fine, x, y);
             float lacks = 1 - (*f)[3];
             if (lacks <= 0 ||
                 (steps != NULL && steps[(size_t)y * (size_t)fine->width + (size_t)x] > reach))
                 continue;
-            four from = sample(coarse, ((float)x + 0.5F) / 2 - 0.5F, ((float)y + 0.5F) / 2 - 0.5F);
+            four from = sample(&rows, ((float)x + 0.5F) / 2 - 0.5F);
             *f += from * (lacks / (from[3] > 0 ? from[3] : 1));
             (*f)[3] = 1;
         }
@@ -252,6 +263,7 @@ static void fill_membrane(void *user, int first, int end)
         const uint8_t *hole = job->what->hole + (size_t)y * (size_t)picture->width_px;
         float gy = ((float)y + 0.5F) * down;
         const uint8_t *steps = job->steps + (size_t)gy * (size_t)grid->width;
+        struct rows rows = rows_at(grid, gy - 0.5F);
         for (int x = 0; x < picture->width_px; x++) {
             float gx = ((float)x + 0.5F) * across;
             int beyond = steps[(size_t)gx] - job->reach;
@@ -259,7 +271,7 @@ static void fill_membrane(void *user, int first, int end)
                 x += (int)((float)(beyond - 1) / across);
             if (beyond > 0 || !hole[x])
                 continue;
-            four colour = sample(grid, gx - 0.5F, gy - 0.5F) + 0.5F; /* a mean: within 0 ... 255 */
+            four colour = sample(&rows, gx - 0.5F) + 0.5F; /* a mean: within 0 ... 255 */
             uint8_t *p = picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
             for (int c = 0; c < 3; c++)
                 p[c] = (uint8_t)colour[c];
