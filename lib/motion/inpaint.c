@@ -14,6 +14,7 @@
 #include "motion/patches.h"
 
 #define MEMBRANE_LONG 512
+#define PATCHES_REACH 80 /* cells that patches of the coarsest level see past what is filled */
 
 /* ---- the membrane -------------------------------------------------------------------------- */
 
@@ -224,6 +225,8 @@ static enum zt_code open_membrane(struct job *job, struct zt_err *err)
     for (int x = 0; x < width; x++)
         job->column[x] = (int)(((int64_t)(x + 1) * picture->width_px + width - 1) / width);
     job->reach = (int)((float)job->what->reach_px * scale) + 2;
+    if (job->what->patches)
+        job->reach += PATCHES_REACH;
     return ZT_OK;
 }
 
@@ -238,7 +241,7 @@ static enum zt_code stretch_membrane(struct job *job, struct zt_err *err)
         job->steps[i] = job->membrane.v[4 * (size_t)i + 3] > 0 ? 0 : 250;
         known += job->steps[i] == 0;
     }
-    if (known == 0 || job->what->patches) /* all of it: far in it is not worth more than tone */
+    if (known == 0)
         memset(job->steps, 0, (size_t)cells);
     zt_steps(job->steps, job->membrane.width, job->membrane.height);
     for (; side > 1; side = (side + 1) / 2)
