@@ -145,14 +145,13 @@ ZT_MEDIA_CLONES static void add_taps(const struct axis *axis, const two_rgbx *ro
 static void filter_across(const struct job *job, int y, two_rgbx *line, float *first, float *second)
 {
     const float *linear = job->to_linear;
+    const uint8_t *a = job->src->pixels + (size_t)y * job->src->stride + 3 * (size_t)job->column;
+    const uint8_t *b = y + 1 < job->src->height_px ? a + job->src->stride : a;
+    rgbx *at = (rgbx *)line;
 
-    for (int half = 0; half < 2; half++) {
-        int row = y + half < job->src->height_px ? y + half : y;
-        const uint8_t *src =
-            job->src->pixels + (size_t)row * job->src->stride + 3 * (size_t)job->column;
-        rgbx *at = (rgbx *)line + half;
-        for (int x = 0; x < job->columns; x++, src += 3, at += 2)
-            *at = (rgbx){ linear[src[0]], linear[src[1]], linear[src[2]] };
+    for (int x = 0; x < job->columns; x++, a += 3, b += 3) {
+        *at++ = (rgbx){ linear[a[0]], linear[a[1]], linear[a[2]] };
+        *at++ = (rgbx){ linear[b[0]], linear[b[1]], linear[b[2]] };
     }
     add_taps(&job->across, line - job->column, first, second);
 }
