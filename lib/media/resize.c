@@ -20,6 +20,8 @@
 #define CROP_SLACK 1e-6
 #define ABREAST    32 /* floats of a row that are worked on at once */
 
+#define ROWS       4 /* of the source that are filtered side by side */
+
 /* A pixel in linear light: R, G, B and an unused lane; the same of two rows. */
 typedef float rgbx __attribute__((vector_size(16)));
 typedef float two_rgbx __attribute__((vector_size(32)));
@@ -115,45 +117,53 @@ struct job {
 };
 
 /*
- * Two rows side by side: pixel x of both is at row + x. They become rows of R, G, B without a gap:
- * the unused lane lies where the next pixel goes, and after the last one.
+ * Four rows side by side: pixel x of all is at row + 2 x. They become rows of R, G, B without a
+ * gap: the unused lane lies where the next pixel goes, and after the last one.
  */
-ZT_MEDIA_CLONES static void add_taps(const struct axis *axis, const two_rgbx *row, float *first,
-                                     float *second)
+ZT_MEDIA_CLONES static void add_taps(const struct axis *axis, const two_rgbx *row,
+                                     float *const ret[ROWS])
 {
     const int taps = axis->taps;
 
-    for (int x = 0; x < axis->n; x++, first += 3, second += 3) {
+    for (int x = 0; x < axis->n; x++) {
         const float *w = axis->weight + (size_t)x * (size_t)taps;
-        const two_rgbx *in = row + axis->first[x];
-        two_rgbx even = { 0 };
-        two_rgbx odd = { 0 };
+        const two_rgbx *in = row + 2 * (ptrdiff_t)axis->first[x];
+        two_rgbx upper = { 0 }, lower = { 0 }, upper_odd = { 0 }, lower_odd = { 0 };
         int k = 0;
-        for (; k + 1 < taps; k += 2) { /* two sums: neither waits for the other */
-            even += in[k] * w[k];
-            odd += in[k + 1] * w[k + 1];
+        for (; k + 1 < taps; k += 2, in += 4) { /* two sums each: neither waits for the other */
+            upper += in[0] * w[k];
+            lower += in[1] * w[k];
+            upper_odd += in[2] * w[k + 1];
+            lower_odd += in[3] * w[k + 1];
         }
-        if (k < taps)
-            even += in[k] * w[k];
-        even += odd;
-        memcpy(first, &even, sizeof(rgbx));
-        memcpy(second, (const float *)&even + 4, sizeof(rgbx));
+        if (k < taps) {
+            upper += in[0] * w[k];
+            lower += in[1] * w[k];
+        }
+        upper += upper_odd;
+        lower += lower_odd;
+        memcpy(ret[0] + 3 * x, &upper, sizeof(rgbx));
+        memcpy(ret[1] + 3 * x, (const float *)&upper + 4, sizeof(rgbx));
+        memcpy(ret[2] + 3 * x, &lower, sizeof(rgbx));
+        memcpy(ret[3] + 3 * x, (const float *)&lower + 4, sizeof(rgbx));
     }
 }
 
-/* Source rows y and y + 1; after the last one, that once more. */
-static void filter_across(const struct job *job, int y, two_rgbx *line, float *first, float *second)
+/* Source rows from y on; after the last one, that again. */
+static void filter_across(const struct job *job, int y, two_rgbx *line, float *const ret[ROWS])
 {
     const float *linear = job->to_linear;
-    const uint8_t *a = job->src->pixels + (size_t)y * job->src->stride + 3 * (size_t)job->column;
-    const uint8_t *b = y + 1 < job->src->height_px ? a + job->src->stride : a;
+    const uint8_t *src[ROWS];
     rgbx *at = (rgbx *)line;
 
-    for (int x = 0; x < job->columns; x++, a += 3, b += 3) {
-        *at++ = (rgbx){ linear[a[0]], linear[a[1]], linear[a[2]] };
-        *at++ = (rgbx){ linear[b[0]], linear[b[1]], linear[b[2]] };
+    for (int i = 0; i < ROWS; i++) {
+        int row = y + i < job->src->height_px ? y + i : job->src->height_px - 1;
+        src[i] = job->src->pixels + (size_t)row * job->src->stride + 3 * (size_t)job->column;
     }
-    add_taps(&job->across, line - job->column, first, second);
+    for (size_t x = 0; x < 3 * (size_t)job->columns; x += 3)
+        for (int i = 0; i < ROWS; i++)
+            *at++ = (rgbx){ linear[src[i][x]], linear[src[i][x + 1]], linear[src[i][x + 2]] };
+    add_taps(&job->across, line - 2 * (ptrdiff_t)job->column, ret);
 }
 
 /*
@@ -219,8 +229,8 @@ static void resize_band(void *user, int first, int end)
     size_t n = (3 * (size_t)job->across.n + ABREAST) / ABREAST * ABREAST; /* one more at least */
     void *memory = NULL;
 
-    int slots = down->taps + 1; /* rows come in pairs: one may come too early */
-    size_t line = 8 * (size_t)job->columns, total = line + n * ((size_t)slots + 1);
+    int slots = down->taps + ROWS - 1; /* some may come too early */
+    size_t line = 4 * ROWS * (size_t)job->columns, total = line + n * ((size_t)slots + 1);
     if (zt_try_alloc(total, sizeof(float), "rows", &memory, NULL) != ZT_OK) {
         atomic_store(&job->no_memory, true);
         return;
@@ -231,9 +241,12 @@ static void resize_band(void *user, int first, int end)
         int from = down->first[y];
         if (next < from)
             next = from;
-        for (; next < from + down->taps; next += 2)
-            filter_across(job, next, memory, ring + n * (size_t)(next % slots),
-                          ring + n * (size_t)((next + 1) % slots));
+        for (; next < from + down->taps; next += ROWS) {
+            float *fresh[ROWS];
+            for (int i = 0; i < ROWS; i++)
+                fresh[i] = ring + n * (size_t)((next + i) % slots);
+            filter_across(job, next, memory, fresh);
+        }
         add_rows(ring, slots, from % slots, down->weight + (size_t)y * (size_t)down->taps,
                  down->taps, sum, n);
         store_row(job, y, sum);
