@@ -48,14 +48,16 @@ char *zt_strdup_or_die(const char *s)
     return copy;
 }
 
+/* Whole huge pages, to the nearest; what is left over stays with small ones. */
 static void *allocate_huge(size_t bytes)
 {
-    size_t whole = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-    void *p = aligned_alloc(HUGE_PAGE, whole);
+    size_t huge = (bytes + HUGE_PAGE / 2) & ~(HUGE_PAGE - 1);
+    void *p = NULL;
 
+    if (posix_memalign(&p, HUGE_PAGE, huge > bytes ? huge : bytes) != 0)
+        return NULL;
 #ifdef MADV_HUGEPAGE
-    if (p != NULL)
-        (void)madvise(p, whole, MADV_HUGEPAGE); /* a wish */
+    (void)madvise(p, huge, MADV_HUGEPAGE); /* a wish */
 #endif
     return p;
 }
