@@ -6,8 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGNMENT 64 /* a cache line, and the widest vector register */
+
+/*
+ * Linux hands out memory 4 KiB at a time, when it is first touched, which costs as much as filling
+ * it; large buffers ask for whole huge pages instead.
+ */
+#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_FROM (HUGE_PAGE / 2)
 
 static _Noreturn void out_of_memory(size_t bytes)
 {
@@ -40,6 +48,20 @@ char *zt_strdup_or_die(const char *s)
     return copy;
 }
 
+/* Whole huge pages, to the nearest; what is left over stays with small ones. */
+static void *allocate_huge(size_t bytes)
+{
+    size_t huge = (bytes + HUGE_PAGE / 2) & ~(HUGE_PAGE - 1);
+    void *p = NULL;
+
+    if (posix_memalign(&p, HUGE_PAGE, huge > bytes ? huge : bytes) != 0)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p, huge, MADV_HUGEPAGE); /* a wish */
+#endif
+    return p;
+}
+
 /* Whole lines of `ALIGNMENT` bytes; their size goes to *ret_padded. */
 static enum zt_code allocate(size_t n, size_t size, const char *what, void **ret,
                              size_t *ret_padded, struct zt_err *err)
@@ -48,13 +70,13 @@ static enum zt_code allocate(size_t n, size_t size, const char *what, void **ret
     size_t padded;
     void *p = NULL;
 
-    if (!zt_size_mul(n, size, 1, &bytes) || __builtin_add_overflow(bytes, ALIGNMENT - 1, &padded))
+    if (!zt_size_mul(n, size, 1, &bytes) || __builtin_add_overflow(bytes, HUGE_PAGE, &padded))
         return zt_fail(err, ZT_E_NOMEM, "%s is too large to address", what);
-    padded &= ~(size_t)(ALIGNMENT - 1);
+    padded = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (padded == 0)
         padded = ALIGNMENT;
     if (!zt_fault("alloc"))
-        p = aligned_alloc(ALIGNMENT, padded);
+        p = padded < HUGE_FROM ? aligned_alloc(ALIGNMENT, padded) : allocate_huge(padded);
     if (p == NULL)
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for %s: %zu bytes", what, bytes);
     *ret = p;

@@ -13,16 +13,6 @@ void zt_rng_init(struct zt_rng *rng, uint64_t seed, uint64_t stream)
     zt_rng_u32(rng);
 }
 
-uint32_t zt_rng_u32(struct zt_rng *rng)
-{
-    uint64_t old = rng->state;
-
-    rng->state = old * UINT64_C(6364136223846793005) + rng->stream;
-    uint32_t xorshifted = (uint32_t)((old >> 18 ^ old) >> 27);
-    uint32_t rot = (uint32_t)(old >> 59);
-    return xorshifted >> rot | xorshifted << (-rot & 31);
-}
-
 float zt_rng_unit(struct zt_rng *rng)
 {
     return (float)(zt_rng_u32(rng) >> 8) * 0x1p-24f;

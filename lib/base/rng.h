@@ -14,8 +14,18 @@ struct zt_rng {
     uint64_t state, stream;
 };
 
+/* Here for innermost loops. */
+static inline uint32_t zt_rng_u32(struct zt_rng *rng)
+{
+    uint64_t old = rng->state;
+
+    rng->state = old * UINT64_C(6364136223846793005) + rng->stream;
+    uint32_t xorshifted = (uint32_t)((old >> 18 ^ old) >> 27);
+    uint32_t rot = (uint32_t)(old >> 59);
+    return xorshifted >> rot | xorshifted << (-rot & 31);
+}
+
 void zt_rng_init(struct zt_rng *rng, uint64_t seed, uint64_t stream);
-uint32_t zt_rng_u32(struct zt_rng *rng);
 float zt_rng_unit(struct zt_rng *rng);                        /* [0, 1) */
 float zt_rng_range(struct zt_rng *rng, float min, float max); /* [min, max) */
 

@@ -18,10 +18,14 @@
 
 #define PI         3.14159265358979323846
 #define CROP_SLACK 1e-6
+#define ABREAST    32 /* floats of a row that are worked on at once */
+
+#define ROWS       4 /* of the source that are filtered side by side */
 
 /* A pixel in linear light: R, G, B and an unused lane; the same of two rows. */
 typedef float rgbx __attribute__((vector_size(16)));
 typedef float two_rgbx __attribute__((vector_size(32)));
+typedef float eight __attribute__((vector_size(32)));
 
 /* For each output position: where its samples start, and as many weights as there are taps. */
 struct axis {
@@ -36,14 +40,14 @@ static void zt_auto_axis(struct axis *axis)
     free(axis->weight);
 }
 
-static double sinc(double x)
-{
-    return x == 0 ? 1 : sin(PI * x) / (PI * x);
-}
-
+/* sinc(x) sinc(x / 3), with sin 3t = sin t (3 - 4 sin^2 t). */
 static double lanczos3(double x)
 {
-    return fabs(x) < 3 ? sinc(x) * sinc(x / 3) : 0;
+    double t = PI * x / 3, s = sin(t);
+
+    if (fabs(x) >= 3)
+        return 0;
+    return x == 0 ? 1 : s * s * (3 - 4 * s * s) / (3 * t * t);
 }
 
 static double catmull_rom(double x)
@@ -60,25 +64,24 @@ static void fill_weights(struct axis *axis, int i, double centre, double scale, 
     double stretch = scale > 1 ? scale : 1;
     double radius = (scale > 1 ? 3 : 2) * stretch;
     int from = (int)floor(centre - radius + 0.5);
-    int to = (int)ceil(centre + radius - 0.5);
+    int to = (int)ceil(centre + radius - 0.5) - 1;
     int first = from < 0 ? 0 : from;
+    float *weight = axis->weight + (size_t)i * (size_t)axis->taps;
     double sum = 0;
 
     if (first > src_n - axis->taps)
         first = src_n - axis->taps;
     axis->first[i] = first;
-    for (int pass = 0; pass < 2; pass++) { /* the sum, then weights divided by it */
-        for (int j = from; j <= to; j++) {
-            double x = (j + 0.5 - centre) / stretch;
-            double w = scale > 1 ? lanczos3(x) : catmull_rom(x);
-            int at = j < 0 ? 0 : j >= src_n ? src_n - 1 : j;
-            if (pass == 0)
-                sum += w;
-            else if (w != 0)
-                axis->weight[(size_t)i * (size_t)axis->taps + (size_t)(at - first)] +=
-                    (float)(w / sum);
-        }
+    for (int j = from; j <= to; j++) {
+        double x = (j + 0.5 - centre) / stretch;
+        double w = scale > 1 ? lanczos3(x) : catmull_rom(x);
+        int at = j < 0 ? 0 : j >= src_n ? src_n - 1 : j;
+        sum += w;
+        if (w != 0)
+            weight[at - first] += (float)w;
     }
+    for (int k = 0; k < axis->taps; k++)
+        weight[k] = (float)((double)weight[k] / sum);
 }
 
 static enum zt_code axis_init(struct axis *axis, double start, double length, int src_n, int n,
@@ -86,7 +89,7 @@ static enum zt_code axis_init(struct axis *axis, double start, double length, in
 {
     double scale = length / n;
     double radius = scale > 1 ? 3 * scale : 2;
-    double span = 2 * ceil(radius) + 1;
+    double span = ceil(2 * radius);
     void *memory = NULL;
 
     axis->n = n;
@@ -113,71 +116,109 @@ struct job {
     atomic_bool no_memory;
 };
 
-/* Two rows side by side: pixel x of both is at row + x. */
-ZT_MEDIA_CLONES static void add_taps(const struct axis *axis, const two_rgbx *row, rgbx *first,
-                                     rgbx *second)
+/*
+ * Four rows side by side: pixel x of all is at row + 2 x. They become rows of R, G, B without a
+ * gap: the unused lane lies where the next pixel goes, and after the last one.
+ */
+ZT_MEDIA_CLONES static void add_taps(const struct axis *axis, const two_rgbx *row,
+                                     float *const ret[ROWS])
 {
     const int taps = axis->taps;
 
     for (int x = 0; x < axis->n; x++) {
         const float *w = axis->weight + (size_t)x * (size_t)taps;
-        const two_rgbx *in = row + axis->first[x];
-        two_rgbx even = { 0 };
-        two_rgbx odd = { 0 };
+        const two_rgbx *in = row + 2 * (ptrdiff_t)axis->first[x];
+        two_rgbx upper = { 0 }, lower = { 0 }, upper_odd = { 0 }, lower_odd = { 0 };
         int k = 0;
-        for (; k + 1 < taps; k += 2) { /* two sums: neither waits for the other */
-            even += in[k] * w[k];
-            odd += in[k + 1] * w[k + 1];
+        for (; k + 1 < taps; k += 2, in += 4) { /* two sums each: neither waits for the other */
+            upper += in[0] * w[k];
+            lower += in[1] * w[k];
+            upper_odd += in[2] * w[k + 1];
+            lower_odd += in[3] * w[k + 1];
         }
-        if (k < taps)
-            even += in[k] * w[k];
-        even += odd;
-        memcpy(first + x, &even, sizeof(*first));
-        memcpy(second + x, (const float *)&even + 4, sizeof(*second));
+        if (k < taps) {
+            upper += in[0] * w[k];
+            lower += in[1] * w[k];
+        }
+        upper += upper_odd;
+        lower += lower_odd;
+        memcpy(ret[0] + 3 * x, &upper, sizeof(rgbx));
+        memcpy(ret[1] + 3 * x, (const float *)&upper + 4, sizeof(rgbx));
+        memcpy(ret[2] + 3 * x, &lower, sizeof(rgbx));
+        memcpy(ret[3] + 3 * x, (const float *)&lower + 4, sizeof(rgbx));
     }
 }
 
-/* Source rows y and y + 1; after the last one, that once more. */
-static void filter_across(const struct job *job, int y, two_rgbx *line, rgbx *first, rgbx *second)
+/* Source rows from y on; after the last one, that again. */
+static void filter_across(const struct job *job, int y, two_rgbx *line, float *const ret[ROWS])
 {
     const float *linear = job->to_linear;
+    const uint8_t *src[ROWS];
+    rgbx *at = (rgbx *)line;
 
-    for (int half = 0; half < 2; half++) {
-        int row = y + half < job->src->height_px ? y + half : y;
-        const uint8_t *src =
-            job->src->pixels + (size_t)row * job->src->stride + 3 * (size_t)job->column;
-        rgbx *at = (rgbx *)line + half;
-        for (int x = 0; x < job->columns; x++, src += 3, at += 2)
-            *at = (rgbx){ linear[src[0]], linear[src[1]], linear[src[2]] };
+    for (int i = 0; i < ROWS; i++) {
+        int row = y + i < job->src->height_px ? y + i : job->src->height_px - 1;
+        src[i] = job->src->pixels + (size_t)row * job->src->stride + 3 * (size_t)job->column;
     }
-    add_taps(&job->across, line - job->column, first, second);
+    for (size_t x = 0; x < 3 * (size_t)job->columns; x += 3)
+        for (int i = 0; i < ROWS; i++)
+            *at++ = (rgbx){ linear[src[i][x]], linear[src[i][x + 1]], linear[src[i][x + 2]] };
+    add_taps(&job->across, line - 2 * (ptrdiff_t)job->column, ret);
 }
 
-ZT_MEDIA_CLONES static void add_row(float *dst, const float *src, float weight, int n)
+/*
+ * A row of the result from those of a ring, [slots][n], beginning with the one in slot `first`. n
+ * is a multiple of ABREAST, whose sums stay in registers.
+ */
+ZT_MEDIA_CLONES static void add_rows(const float *ring, int slots, int first, const float *weight,
+                                     int taps, float *ret, size_t n)
 {
-    for (int i = 0; i < n; i++)
-        dst[i] += src[i] * weight;
+    for (size_t x = 0; x < n; x += ABREAST) {
+        eight a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 }, *to = (void *)(ret + x);
+        for (int k = 0, slot = first; k < taps; k++) {
+            const eight *from = (const void *)(ring + (size_t)slot * n + x);
+            a += from[0] * weight[k];
+            b += from[1] * weight[k];
+            c += from[2] * weight[k];
+            d += from[3] * weight[k];
+            slot = slot + 1 < slots ? slot + 1 : 0;
+        }
+        to[0] = a;
+        to[1] = b;
+        to[2] = c;
+        to[3] = d;
+    }
 }
 
-static void store_row(const struct job *job, int y, const rgbx *row)
+/* Linear light as indices of the table back to sRGB. */
+ZT_MEDIA_CLONES static void find_steps(const float *restrict linear, int *restrict ret)
 {
-    int n = job->across.n;
+    float v[ABREAST];
 
-    if (job->linear != NULL) {
-        float *dst = job->linear + (size_t)y * (size_t)n * 3;
-        for (int x = 0; x < n; x++, dst += 3)
-            for (int c = 0; c < 3; c++)
-                dst[c] = row[x][c];
+    for (int i = 0; i < ABREAST; i++) /* a loop each: all in one becomes branches */
+        v[i] = linear[i] > 0 ? linear[i] : 0;
+    for (int i = 0; i < ABREAST; i++)
+        v[i] = v[i] < 1 ? v[i] : 1;
+    for (int i = 0; i < ABREAST; i++)
+        ret[i] = (int)(v[i] * 65535 + 0.5f);
+}
+
+/* row is as long as add_rows writes it. */
+static void store_row(const struct job *job, int y, const float *row)
+{
+    size_t n = 3 * (size_t)job->across.n;
+    int step[ABREAST];
+
+    if (job->dst == NULL) {
+        memcpy(job->linear + (size_t)y * n, row, n * sizeof(*row));
         return;
     }
     uint8_t *dst = job->dst + (size_t)y * job->dst_stride;
-    for (int x = 0; x < n; x++, dst += 3) {
-        for (int c = 0; c < 3; c++) {
-            float v = row[x][c];
-            v = v > 0 ? v : 0;
-            v = v < 1 ? v : 1;
-            dst[c] = job->to_srgb[(int)(v * 65535 + 0.5f)];
-        }
+    for (size_t x = 0; x < n; x += ABREAST) {
+        size_t count = n - x < ABREAST ? n - x : ABREAST;
+        find_steps(row + x, step);
+        for (size_t i = 0; i < count; i++)
+            dst[x + i] = job->to_srgb[step[i]];
     }
 }
 
@@ -185,33 +226,29 @@ static void resize_band(void *user, int first, int end)
 {
     struct job *job = user;
     const struct axis *down = &job->down;
-    size_t n = (size_t)job->across.n;
+    size_t n = (3 * (size_t)job->across.n + ABREAST) / ABREAST * ABREAST; /* one more at least */
     void *memory = NULL;
 
-    int slots = down->taps + 1; /* rows come in pairs: one may come too early */
-    size_t total = n * ((size_t)slots + 1) + 2 * (size_t)job->columns;
-    if (zt_try_alloc_raw(total, sizeof(rgbx), "rows", &memory, NULL) != ZT_OK) {
+    int slots = down->taps + ROWS - 1; /* some may come too early */
+    size_t line = 4 * ROWS * (size_t)job->columns, total = line + n * ((size_t)slots + 1);
+    if (zt_try_alloc(total, sizeof(float), "rows", &memory, NULL) != ZT_OK) {
         atomic_store(&job->no_memory, true);
         return;
     }
-    two_rgbx *line = memory;
-    rgbx *ring = (rgbx *)(line + job->columns);
-    rgbx *sum = ring + n * (size_t)slots;
+    float *ring = (float *)memory + line, *sum = ring + n * (size_t)slots;
     int next = down->first[first]; /* the first source row not filtered yet */
     for (int y = first; y < end; y++) {
         int from = down->first[y];
         if (next < from)
             next = from;
-        for (; next < from + down->taps; next += 2)
-            filter_across(job, next, line, ring + n * (size_t)(next % slots),
-                          ring + n * (size_t)((next + 1) % slots));
-        memset(sum, 0, n * sizeof(*sum));
-        for (int k = 0; k < down->taps; k++) {
-            float w = down->weight[(size_t)y * (size_t)down->taps + (size_t)k];
-            const rgbx *row = ring + n * (size_t)((from + k) % slots);
-            if (w != 0)
-                add_row((float *)sum, (const float *)row, w, (int)(4 * n));
+        for (; next < from + down->taps; next += ROWS) {
+            float *fresh[ROWS];
+            for (int i = 0; i < ROWS; i++)
+                fresh[i] = ring + n * (size_t)((next + i) % slots);
+            filter_across(job, next, memory, fresh);
         }
+        add_rows(ring, slots, from % slots, down->weight + (size_t)y * (size_t)down->taps,
+                 down->taps, sum, n);
         store_row(job, y, sum);
     }
     free(memory);

@@ -51,6 +51,8 @@ struct scene {
     float near_by[ZT_SEGMENTS_MAX];    /* the estimate */
     float *apart;                      /* [n][n] Lab distances */
     uint16_t neighbour[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX];
+    float step[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX]; /* distances of neighbours */
+    float like[ZT_SEGMENTS_MAX][NEIGHBOURS_MAX]; /* how much a neighbour is: 0 ... 1 */
     int neighbours[ZT_SEGMENTS_MAX];
     float horizon; /* row, 0 ... 1 */
     bool has_sky;
@@ -61,23 +63,42 @@ static float clamp01(float v)
     return v < 0 ? 0 : v > 1 ? 1 : v;
 }
 
-/* CIE 1976 L*a*b*, D65, from linear sRGB. */
-static void linear_to_lab(const float *rgb, float *lab)
+/* Within 4 units in the last place: a third of the exponent, then Halley's rounds. */
+static inline float cube_root(float v)
+{
+    uint32_t bits;
+    float root;
+
+    memcpy(&bits, &v, sizeof(bits));
+    bits = bits / 3 + 0x2a508935;
+    memcpy(&root, &bits, sizeof(root));
+    for (int i = 0; i < 2; i++) {
+        float cube = root * root * root;
+        root *= (cube + 2 * v) / (2 * cube + v);
+    }
+    return root;
+}
+
+/* CIE 1976 L*a*b*, D65, of n points of linear sRGB. */
+ZT_MEDIA_CLONES static void linear_to_lab(const float *restrict rgb, float *restrict lab, int n)
 {
     static const float matrix[3][3] = {
         { 0.4124564F / 0.95047F, 0.3575761F / 0.95047F, 0.1804375F / 0.95047F },
         { 0.2126729F, 0.7151522F, 0.0721750F },
         { 0.0193339F / 1.08883F, 0.1191920F / 1.08883F, 0.9503041F / 1.08883F }
     };
-    float f[3];
 
-    for (int i = 0; i < 3; i++) {
-        float t = matrix[i][0] * rgb[0] + matrix[i][1] * rgb[1] + matrix[i][2] * rgb[2];
-        f[i] = t > 0.008856F ? cbrtf(t) : 7.787F * t + 16.0F / 116.0F;
+    for (int x = 0; x < n; x++, rgb += 3, lab += 3) {
+        float f[3];
+        for (int i = 0; i < 3; i++) {
+            float t = matrix[i][0] * rgb[0] + matrix[i][1] * rgb[1] + matrix[i][2] * rgb[2];
+            float root = cube_root(t > 0.008856F ? t : 0.008856F);
+            f[i] = t > 0.008856F ? root : 7.787F * t + 16.0F / 116.0F;
+        }
+        lab[0] = 116 * f[1] - 16;
+        lab[1] = 500 * (f[0] - f[1]);
+        lab[2] = 200 * (f[1] - f[2]);
     }
-    lab[0] = 116 * f[1] - 16;
-    lab[1] = 500 * (f[0] - f[1]);
-    lab[2] = 200 * (f[1] - f[2]);
 }
 
 struct shrinking {
@@ -86,6 +107,22 @@ struct shrinking {
     uint8_t *rgb; /* [height][width][3] */
 };
 
+/* Adds a row of the picture to the sums of n cells, three each; cell i ends before pixel end[i]. */
+static void add_pixels(const uint8_t *p, const int *end, const float *linear, float *sum, int n)
+{
+    for (int x = 0, px = 0; x < n; x++, sum += 3) {
+        float r = sum[0], g = sum[1], b = sum[2];
+        for (; px < end[x]; px++, p += 3) {
+            r += linear[p[0]];
+            g += linear[p[1]];
+            b += linear[p[2]];
+        }
+        sum[0] = r;
+        sum[1] = g;
+        sum[2] = b;
+    }
+}
+
 /* Means of whole pixels, in linear light; rows. */
 static void shrink_rows(void *user, int first, int end)
 {
@@ -93,24 +130,24 @@ static void shrink_rows(void *user, int first, int end)
     const float *linear = zt_srgb_to_linear_table();
     const uint8_t *srgb = zt_linear_to_srgb_table();
     int width = s->picture->width_px, height = s->picture->height_px;
+    float sum[3 * 2 * GRID_LONG];
+    int column[2 * GRID_LONG];
 
+    for (int x = 0; x < s->width; x++)
+        column[x] = (int)((int64_t)(x + 1) * width / s->width);
     for (int y = first; y < end; y++) {
         int y0 = (int)((int64_t)y * height / s->height);
         int y1 = (int)((int64_t)(y + 1) * height / s->height);
         uint8_t *dst = s->rgb + 3 * (size_t)y * (size_t)s->width;
-        for (int x = 0; x < s->width; x++, dst += 3) {
-            int x0 = (int)((int64_t)x * width / s->width);
-            int x1 = (int)((int64_t)(x + 1) * width / s->width);
-            float sum[3] = { 0, 0, 0 }, scale = 65535.0F / (float)((x1 - x0) * (y1 - y0));
-            for (int py = y0; py < y1; py++) {
-                const uint8_t *p =
-                    s->picture->pixels + (size_t)py * s->picture->stride + 3 * (size_t)x0;
-                for (int px = x0; px < x1; px++, p += 3)
-                    for (int c = 0; c < 3; c++)
-                        sum[c] += linear[p[c]];
-            }
+        memset(sum, 0, sizeof(sum));
+        for (int py = y0; py < y1; py++)
+            add_pixels(s->picture->pixels + (size_t)py * s->picture->stride, column, linear, sum,
+                       s->width);
+        for (int x = 0; x < s->width; x++) {
+            int across = column[x] - (x > 0 ? column[x - 1] : 0);
+            float scale = 65535.0F / (float)(across * (y1 - y0));
             for (int c = 0; c < 3; c++)
-                dst[c] = srgb[(int)(sum[c] * scale + 0.5F)];
+                dst[3 * x + c] = srgb[(int)(sum[3 * x + c] * scale + 0.5F)];
         }
     }
 }
@@ -147,10 +184,11 @@ static enum zt_code read_picture(const struct zt_image *picture, struct zt_pool 
     ZT_TRY(zt_try_alloc((size_t)w2 * (size_t)h2 * 3, 1, "depth", &fine, err));
     zt_auto_free uint8_t *rgb = fine;
     ZT_TRY(shrink(picture, w2, h2, rgb, pool, err));
+    float row[3 * GRID_LONG]; /* means of cells */
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
-            float sum[3] = { 0, 0, 0 };
-            float detail = 0;
+            float *sum = row + 3 * x, detail = 0;
+            memset(sum, 0, 3 * sizeof(*sum));
             for (int k = 0; k < 4; k++) {
                 int px = 2 * x + (k & 1);
                 int py = 2 * y + (k >> 1);
@@ -164,10 +202,9 @@ static enum zt_code read_picture(const struct zt_image *picture, struct zt_pool 
                 detail +=
                     fabsf(4.0F * p[1] - p[1 + right] - p[1 + left] - p[1 + below] - p[1 + above]);
             }
-            size_t i = (size_t)y * (size_t)width + (size_t)x;
-            linear_to_lab(sum, s->lab + 3 * i);
-            s->sharp[i] = detail / 4;
+            s->sharp[(size_t)y * (size_t)width + (size_t)x] = detail / 4;
         }
+        linear_to_lab(row, s->lab + 3 * (size_t)y * (size_t)width, width);
     }
     return ZT_OK;
 }
@@ -178,36 +215,43 @@ static float lab_distance(const float *a, const float *b)
                  (a[2] - b[2]) * (a[2] - b[2]));
 }
 
+/* Of two patches as far apart as this. */
+static float likeness(float apart)
+{
+    return expf(-apart * apart / (2 * COLOUR_NEAR * COLOUR_NEAR));
+}
+
 /*
- * Shortest way from one patch to others, over neighbours, in Lab distance (Dijkstra). What is more
- * than FAR_WAY away counts as infinitely far: nothing that far is alike.
+ * Shortest way from one patch to others, over neighbours, in Lab distance: patches whose way became
+ * shorter wait in a ring for their neighbours' turn. What is more than FAR_WAY away counts as
+ * infinitely far: nothing that far is alike.
  */
 static void geodesic(const struct scene *s, int from, float *way)
 {
-    int n = s->seg.n;
-    uint16_t open[ZT_SEGMENTS_MAX]; /* reached, not settled */
-    int opened = 0;
+    int n = s->seg.n, first = 0, waiting = 1;
+    uint16_t ring[ZT_SEGMENTS_MAX];
+    bool waits[ZT_SEGMENTS_MAX] = { false };
 
     for (int i = 0; i < n; i++)
         way[i] = INFINITY;
     way[from] = 0;
-    open[opened++] = (uint16_t)from;
-    while (opened > 0) {
-        int nearest = 0;
-        for (int k = 1; k < opened; k++) {
-            if (way[open[k]] < way[open[nearest]])
-                nearest = k;
-        }
-        int at = open[nearest];
-        open[nearest] = open[--opened];
+    ring[0] = (uint16_t)from;
+    while (waiting > 0) {
+        int at = ring[first];
+        first = first + 1 < n ? first + 1 : 0;
+        waiting--;
+        waits[at] = false;
         for (int k = 0; k < s->neighbours[at]; k++) {
             int i = s->neighbour[at][k];
-            float longer = way[at] + s->apart[at * n + i];
+            float longer = way[at] + s->step[at][k];
             if (longer >= way[i] || longer > FAR_WAY)
                 continue;
-            if (way[i] == INFINITY)
-                open[opened++] = (uint16_t)i;
             way[i] = longer;
+            if (waits[i])
+                continue;
+            waits[i] = true;
+            int last = first + waiting++;
+            ring[last < n ? last : last - n] = (uint16_t)i;
         }
     }
 }
@@ -224,7 +268,9 @@ static void connect_patches(void *user, int first, int end)
         float rim = 0;
         geodesic(s, p, way);
         for (int i = 0; i < n; i++) {
-            float like = expf(-way[i] * way[i] / (2 * COLOUR_NEAR * COLOUR_NEAR));
+            if (way[i] == INFINITY)
+                continue;
+            float like = likeness(way[i]);
             area += like * s->seg.segment[i].size;
             rim += like * s->seg.segment[i].border;
         }
@@ -276,10 +322,8 @@ static void join_patches(const struct scene *s, const float *goal, const float *
             float sum = trust[i] * goal[i];
             float weight = trust[i];
             for (int k = 0; k < s->neighbours[i]; k++) {
-                int j = s->neighbour[i][k];
-                float d = s->apart[i * n + j];
-                float like = join * (expf(-d * d / (2 * COLOUR_NEAR * COLOUR_NEAR)) + 0.02F);
-                sum += like * v[j];
+                float like = join * (s->like[i][k] + 0.02F);
+                sum += like * v[s->neighbour[i][k]];
                 weight += like;
             }
             v[i] = weight > 0 ? sum / weight : goal[i];
@@ -492,9 +536,14 @@ static enum zt_code estimate(const struct zt_image *picture, struct zt_pool *poo
     s->apart = zt_new_array(float, (size_t)n *(size_t)n);
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
-            s->apart[i * n + j] = lab_distance(s->seg.segment[i].lab, s->seg.segment[j].lab);
-            if (s->seg.touch[i * n + j] && s->neighbours[i] < NEIGHBOURS_MAX)
-                s->neighbour[i][s->neighbours[i]++] = (uint16_t)j;
+            s->apart[i * n + j] = j < i
+                                      ? s->apart[j * n + i]
+                                      : lab_distance(s->seg.segment[i].lab, s->seg.segment[j].lab);
+            if (!s->seg.touch[i * n + j] || s->neighbours[i] == NEIGHBOURS_MAX)
+                continue;
+            s->neighbour[i][s->neighbours[i]] = (uint16_t)j;
+            s->step[i][s->neighbours[i]] = s->apart[i * n + j];
+            s->like[i][s->neighbours[i]++] = likeness(s->apart[i * n + j]);
         }
     }
     float focus_spread = measure_patches(s);

@@ -309,7 +309,7 @@ static enum zt_code fine_mask(struct open *o, const struct zt_image *picture, st
     f->mask_y = (double)mh / picture->height_px;
     ZT_TRY(zt_try_alloc((size_t)w * (size_t)h, 4 * sizeof(float), "what flows", &fit, err));
     zt_auto_free float *line = fit;
-    ZT_TRY(zt_guided_fit(o->r.rgb, o->flow, w, h, 3, 4e-4F, pool, line, err));
+    ZT_TRY(zt_guided_fit(o->r.rgb, o->flow, NULL, w, h, 3, 4e-4F, pool, line, err));
     ZT_TRY(zt_try_alloc((size_t)mw * (size_t)mh, 3, "what flows", &bytes, err));
     zt_auto_free uint8_t *rgb = bytes;
     struct zt_crop all = zt_crop_all(picture);

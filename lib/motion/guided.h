@@ -20,7 +20,7 @@ struct zt_pool;
  * epsilon  variance of the guide below which an area counts as flat: 1e-4 where faint edges matter,
  *          1e-2 where only strong ones do
  * pool     may be NULL
- * ZT_E_NOMEM: 21 floats a grid point are needed, and one more for each thread.
+ * ZT_E_NOMEM: 4 floats a grid point are needed, and 34 (radius + 3) a column for each thread.
  */
 enum zt_code zt_guided_filter(const float *guide, float *map, int width, int height, int radius,
                               float epsilon, struct zt_pool *pool, struct zt_err *err);
@@ -29,9 +29,12 @@ enum zt_code zt_guided_filter(const float *guide, float *map, int width, int hei
  * The filter's coefficients instead of its result, [height][width][4]: three for the channels and a
  * constant. Interpolated and applied to a larger guide of the same picture they give the filtered
  * map at that size, with its edges (He and Sun, "Fast Guided Filter", 2015). map is not changed.
+ * wanted: [height][width], 1 where the coefficients are needed, else 0, and what ret holds there
+ * means nothing; NULL: everywhere.
  */
-enum zt_code zt_guided_fit(const float *guide, const float *map, int width, int height, int radius,
-                           float epsilon, struct zt_pool *pool, float *ret, struct zt_err *err);
+enum zt_code zt_guided_fit(const float *guide, const float *map, const uint8_t *wanted, int width,
+                           int height, int radius, float epsilon, struct zt_pool *pool, float *ret,
+                           struct zt_err *err);
 
 /* Mean over a (2 radius + 1)^2 window, cut at the borders; dst may be src. tmp: as large. */
 void zt_box_mean(const float *src, float *dst, float *tmp, int width, int height, int radius);

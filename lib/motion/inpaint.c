@@ -14,6 +14,7 @@
 #include "motion/patches.h"
 
 #define MEMBRANE_LONG 512
+#define PATCHES_REACH 80 /* cells that patches of the coarsest level see past what is filled */
 
 /* ---- the membrane -------------------------------------------------------------------------- */
 
@@ -35,7 +36,8 @@ static enum zt_code plane4_init(struct plane4 *p, int width, int height, struct 
 
     p->width = width;
     p->height = height;
-    ZT_TRY(zt_try_alloc((size_t)width * (size_t)height * 4, sizeof(float), "inpainting", &v, err));
+    ZT_TRY(
+        zt_try_alloc_raw((size_t)width * (size_t)height * 4, sizeof(float), "inpainting", &v, err));
     p->v = v;
     return ZT_OK;
 }
@@ -65,41 +67,60 @@ static int whole(float v)
     return (int)(v + 1) - 1;
 }
 
-static four sample(const struct plane4 *p, float x, float y)
-{
-    int x0 = whole(x);
-    int y0 = whole(y);
-    float fx = x - (float)x0;
-    float fy = y - (float)y0;
-    int x1 = x0 + 1 < p->width ? x0 + 1 : p->width - 1;
-    int y1 = y0 + 1 < p->height ? y0 + 1 : p->height - 1;
+/* The rows of a plane above and below a place, edges repeated, and how far down it is. */
+struct rows {
+    const four *upper, *lower;
+    int width;
+    float part;
+};
 
-    x0 = x0 > 0 ? x0 : 0;
-    y0 = y0 > 0 ? y0 : 0;
-    four sum = ((1 - fx) * (1 - fy)) * *at_cell(p, x0, y0);
-    sum += (fx * (1 - fy)) * *at_cell(p, x1, y0);
-    sum += ((1 - fx) * fy) * *at_cell(p, x0, y1);
-    return sum + (fx * fy) * *at_cell(p, x1, y1);
+static struct rows rows_at(const struct plane4 *p, float y)
+{
+    int above = whole(y), below = above + 1 < p->height ? above + 1 : p->height - 1;
+
+    return (struct rows){ at_cell(p, 0, above > 0 ? above : 0), at_cell(p, 0, below), p->width,
+                          y - (float)above };
 }
 
-/* What has no full weight of its own takes the rest from the coarser level. */
-static void grow(const struct plane4 *coarse, struct plane4 *fine)
+static inline four sample(const struct rows *r, float x)
+{
+    int x0 = whole(x), x1 = x0 + 1 < r->width ? x0 + 1 : r->width - 1;
+    float fx = x - (float)x0, fy = r->part;
+
+    x0 = x0 > 0 ? x0 : 0;
+    four sum = ((1 - fx) * (1 - fy)) * r->upper[x0];
+    sum += (fx * (1 - fy)) * r->upper[x1];
+    sum += ((1 - fx) * fy) * r->lower[x0];
+    return sum + (fx * fy) * r->lower[x1];
+}
+
+/*
+ * What has no full weight of its own takes the rest from the coarser level, where nothing is more
+ * than `reach` steps away; steps NULL: everywhere.
+ */
+static void grow(const struct plane4 *coarse, struct plane4 *fine, const uint8_t *steps, int reach)
 {
     for (int y = 0; y < fine->height; y++) {
+        struct rows rows = rows_at(coarse, ((float)y + 0.5F) / 2 - 0.5F);
         for (int x = 0; x < fine->width; x++) {
             four *f = at_cell(fine, x, y);
             float lacks = 1 - (*f)[3];
-            if (lacks <= 0)
+            if (lacks <= 0 ||
+                (steps != NULL && steps[(size_t)y * (size_t)fine->width + (size_t)x] > reach))
                 continue;
-            four from = sample(coarse, ((float)x + 0.5F) / 2 - 0.5F, ((float)y + 0.5F) / 2 - 0.5F);
+            four from = sample(&rows, ((float)x + 0.5F) / 2 - 0.5F);
             *f += from * (lacks / (from[3] > 0 ? from[3] : 1));
             (*f)[3] = 1;
         }
     }
 }
 
-/* Push and pull (Gortler et al., "The Lumigraph", 1996). Level 0 has colours and weights. */
-static enum zt_code push_pull(struct plane4 *level, int levels, struct zt_err *err)
+/*
+ * Push and pull (Gortler et al., "The Lumigraph", 1996). Level 0 has colours and weights, and steps
+ * says how far it is to be filled.
+ */
+static enum zt_code push_pull(struct plane4 *level, int levels, const uint8_t *steps, int reach,
+                              struct zt_err *err)
 {
     for (int i = 1; i < levels; i++) {
         ZT_TRY(plane4_init(&level[i], (level[i - 1].width + 1) / 2, (level[i - 1].height + 1) / 2,
@@ -111,7 +132,7 @@ static enum zt_code push_pull(struct plane4 *level, int levels, struct zt_err *e
         top[c] = top[3] > 0 ? top[c] / top[3] : 128;
     top[3] = 1;
     for (int i = levels - 1; i > 0; i--)
-        grow(&level[i], &level[i - 1]);
+        grow(&level[i], &level[i - 1], i == 1 ? steps : NULL, reach);
     return ZT_OK;
 }
 
@@ -126,37 +147,62 @@ struct job {
     struct plane4 membrane; /* level 0 of the pyramid */
     uint8_t *steps;         /* [membrane height][width]: cells from the nearest known one */
     int reach;              /* in those cells */
+    int *column;            /* [membrane width] the first pixel after each column of cells */
     struct zt_patches patches;
     enum zt_code rc;
     struct zt_err err;
 };
 
-/* Known colours of the picture, summed over the cells of a smaller grid; rows of the grid. */
+/*
+ * Adds the known colours of a row of the picture, and their number, to the n cells of a row of a
+ * smaller grid; cell i ends before pixel end[i].
+ */
+static void gather_row(const uint8_t *p, const uint8_t *hole, const int *end, int (*sum)[4], int n)
+{
+    for (int gx = 0, x = 0; gx < n; gx++) {
+        int r = sum[gx][0], g = sum[gx][1], b = sum[gx][2], known = sum[gx][3];
+        for (; x < end[gx]; x++, p += 3) {
+            if (hole[x])
+                continue;
+            r += p[0];
+            g += p[1];
+            b += p[2];
+            known++;
+        }
+        sum[gx][0] = r;
+        sum[gx][1] = g;
+        sum[gx][2] = b;
+        sum[gx][3] = known;
+    }
+}
+
+/* Means of what is known, for rows of the grid. */
 static void gather_known(void *user, int first, int end)
 {
     const struct job *job = user;
     const struct zt_image *picture = job->what->picture;
     const struct plane4 *grid = &job->membrane;
+    size_t width = (size_t)picture->width_px;
+    int sum[MEMBRANE_LONG][4];
 
     for (int gy = first; gy < end; gy++) {
         four *cells = at_cell(grid, 0, gy);
+        memset(sum, 0, sizeof(sum));
         int y = (int)(((int64_t)gy * picture->height_px + grid->height - 1) / grid->height);
         int last =
             (int)(((int64_t)(gy + 1) * picture->height_px + grid->height - 1) / grid->height);
         for (; y < last; y++) {
-            const uint8_t *p = picture->pixels + (size_t)y * picture->stride;
-            const uint8_t *hole = job->what->hole + (size_t)y * (size_t)picture->width_px;
-            for (int gx = 0, x = 0; gx < grid->width; gx++) {
-                int right =
-                    (int)(((int64_t)(gx + 1) * picture->width_px + grid->width - 1) / grid->width);
-                for (; x < right; x++, p += 3)
-                    if (!hole[x])
-                        cells[gx] += (four){ p[0], p[1], p[2], 1 };
-            }
+            const uint8_t *hole = job->what->hole + (size_t)y * width;
+            if (memchr(hole, 0, width) != NULL)
+                gather_row(picture->pixels + (size_t)y * picture->stride, hole, job->column, sum,
+                           grid->width);
         }
-        for (int gx = 0; gx < grid->width; gx++)
-            if (cells[gx][3] > 1)
+        for (int gx = 0; gx < grid->width; gx++) {
+            const int *s = sum[gx];
+            cells[gx] = (four){ (float)s[0], (float)s[1], (float)s[2], (float)s[3] };
+            if (s[3] > 1)
                 cells[gx] /= cells[gx][3];
+        }
     }
 }
 
@@ -171,10 +217,16 @@ static enum zt_code open_membrane(struct job *job, struct zt_err *err)
     void *steps = NULL;
 
     ZT_TRY(plane4_init(&job->membrane, width > 0 ? width : 1, height > 0 ? height : 1, err));
-    ZT_TRY(zt_try_alloc((size_t)job->membrane.width, (size_t)job->membrane.height, "inpainting",
-                        &steps, err));
+    width = job->membrane.width;
+    ZT_TRY(
+        zt_try_alloc_raw((size_t)width, (size_t)job->membrane.height, "inpainting", &steps, err));
     job->steps = steps;
+    job->column = zt_new_array(int, (size_t)width);
+    for (int x = 0; x < width; x++)
+        job->column[x] = (int)(((int64_t)(x + 1) * picture->width_px + width - 1) / width);
     job->reach = (int)((float)job->what->reach_px * scale) + 2;
+    if (job->what->patches)
+        job->reach += PATCHES_REACH;
     return ZT_OK;
 }
 
@@ -189,12 +241,13 @@ static enum zt_code stretch_membrane(struct job *job, struct zt_err *err)
         job->steps[i] = job->membrane.v[4 * (size_t)i + 3] > 0 ? 0 : 250;
         known += job->steps[i] == 0;
     }
-    if (known == 0 || job->what->patches) /* all of it: far in it is not worth more than tone */
+    if (known == 0)
         memset(job->steps, 0, (size_t)cells);
     zt_steps(job->steps, job->membrane.width, job->membrane.height);
     for (; side > 1; side = (side + 1) / 2)
         levels++;
-    enum zt_code rc = push_pull(level, levels, err);
+    /* fill_membrane interpolates: as far as the next cell both ways */
+    enum zt_code rc = push_pull(level, levels, job->steps, job->reach + 2, err);
     for (int i = 1; i < levels; i++)
         free(level[i].v);
     return rc;
@@ -213,14 +266,18 @@ static void fill_membrane(void *user, int first, int end)
         const uint8_t *hole = job->what->hole + (size_t)y * (size_t)picture->width_px;
         float gy = ((float)y + 0.5F) * down;
         const uint8_t *steps = job->steps + (size_t)gy * (size_t)grid->width;
+        struct rows rows = rows_at(grid, gy - 0.5F);
         for (int x = 0; x < picture->width_px; x++) {
             float gx = ((float)x + 0.5F) * across;
-            if (!hole[x] || steps[(size_t)gx] > job->reach)
+            int beyond = steps[(size_t)gx] - job->reach;
+            if (beyond > 0) /* a cell farther on it is one step less at most */
+                x += (int)((float)(beyond - 1) / across);
+            if (beyond > 0 || !hole[x])
                 continue;
-            four colour = sample(grid, gx - 0.5F, gy - 0.5F);
+            four colour = sample(&rows, gx - 0.5F) + 0.5F; /* a mean: within 0 ... 255 */
             uint8_t *p = picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
             for (int c = 0; c < 3; c++)
-                p[c] = to_byte(colour[c]);
+                p[c] = (uint8_t)colour[c];
         }
     }
 }
@@ -232,32 +289,48 @@ static size_t at(const struct zt_patches *p, int x, int y)
     return (size_t)y * (size_t)p->width + (size_t)x;
 }
 
-/* A full-size pixel along the proxy's matches at (px, py): four of them, weighed by nearness. */
+/* The known pixel that a way leads to from (x, y), or NULL. */
+static const uint8_t *follow(const struct zt_inpaint *what, int x, int y, const int16_t *way)
+{
+    const struct zt_image *picture = what->picture;
+
+    x += way[0];
+    y += way[1];
+    if (x < 0 || y < 0 || x >= picture->width_px || y >= picture->height_px ||
+        what->hole[(size_t)y * (size_t)picture->width_px + (size_t)x])
+        return NULL;
+    return picture->pixels + (size_t)y * picture->stride + 3 * (size_t)x;
+}
+
+/* A full-size pixel along the ways of the proxy at (px, py): four of them, weighed by nearness. */
 static void copy_pixel(const struct job *job, int x, int y, float px, float py, uint8_t *dst)
 {
-    const struct zt_image *picture = job->what->picture;
     const struct zt_patches *l = &job->patches;
-    int width = picture->width_px, height = picture->height_px;
-    float sx = (float)width / (float)l->width, sy = (float)height / (float)l->height;
-    float sum[3] = { 0, 0, 0 };
-    float weight = 0;
+    int left = whole(px), top = whole(py), ways = 0;
+    const int16_t *way[4];
+    float weigh[4], sum[3] = { 0, 0, 0 }, weight = 0;
 
     for (int k = 0; k < 4; k++) {
-        int cx = whole(px) + (k & 1);
-        int cy = whole(py) + (k >> 1);
+        int cx = left + (k & 1), cy = top + (k >> 1);
         if (cx < 0 || cy < 0 || cx >= l->width || cy >= l->height || !l->target[at(l, cx, cy)])
             continue;
-        const int16_t *m = l->match + 2 * at(l, cx, cy);
-        int fx = x + (int)lrintf((float)(m[0] - cx) * sx);
-        int fy = y + (int)lrintf((float)(m[1] - cy) * sy);
-        if (fx < 0 || fy < 0 || fx >= width || fy >= height ||
-            job->what->hole[(size_t)fy * (size_t)width + (size_t)fx])
+        weigh[ways] = (1 - fabsf(px - (float)cx)) * (1 - fabsf(py - (float)cy));
+        way[ways++] = l->way + 2 * at(l, cx, cy);
+    }
+    if (ways == 4 && memcmp(way[0], way[1], 4) == 0 && memcmp(way[0], way[2], 4) == 0 &&
+        memcmp(way[0], way[3], 4) == 0) { /* one patch all around */
+        const uint8_t *p = follow(job->what, x, y, way[0]);
+        if (p != NULL)
+            memcpy(dst, p, 3);
+        return;
+    }
+    for (int k = 0; k < ways; k++) {
+        const uint8_t *p = follow(job->what, x, y, way[k]);
+        if (p == NULL)
             continue;
-        float w = (1 - fabsf(px - (float)cx)) * (1 - fabsf(py - (float)cy));
-        const uint8_t *p = picture->pixels + (size_t)fy * picture->stride + 3 * (size_t)fx;
         for (int c = 0; c < 3; c++)
-            sum[c] += w * (float)p[c];
-        weight += w;
+            sum[c] += weigh[k] * (float)p[c];
+        weight += weigh[k];
     }
     for (int c = 0; c < 3 && weight > 0.25F; c++)
         dst[c] = to_byte(sum[c] / weight);
@@ -281,13 +354,21 @@ static void copy_full(void *user, int first, int end)
         int bottom = top + 1 < l->height ? top + 1 : top;
         top = top < 0 ? bottom : top;
         const uint8_t *upper = l->target + at(l, 0, top), *lower = l->target + at(l, 0, bottom);
+        uint8_t either[ZT_PATCHES_LONG] = { 0 };
+        for (int x = 0; x < l->width; x++)
+            either[x] = upper[x] | lower[x];
         for (int x = 0; x < width; x++) {
             float px = ((float)x + 0.5F) / sx - 0.5F;
             int left = whole(px);
             int right = left + 1 < l->width ? left + 1 : left;
             left = left < 0 ? right : left;
-            if (hole[x] && (upper[left] | upper[right] | lower[left] | lower[right]) != 0)
+            if ((either[left] | either[right]) == 0) { /* on to the next that is one */
+                const uint8_t *next = memchr(either + right, 1, (size_t)(l->width - right));
+                int to = next != NULL ? (int)(((float)(next - either) - 0.5F) * sx) - 2 : width;
+                x = to > x ? to : x;
+            } else if (hole[x]) {
                 copy_pixel(job, x, y, px, py, row + 3 * (size_t)x);
+            }
         }
     }
 }
@@ -368,6 +449,7 @@ enum zt_code zt_inpaint(const struct zt_inpaint *what, int n, struct zt_pool *po
     for (int i = 0; i < jobs.n; i++) {
         free(jobs.job[i].membrane.v);
         free(jobs.job[i].steps);
+        free(jobs.job[i].column);
         zt_patches_clear(&jobs.job[i].patches);
     }
     return rc;

@@ -1,8 +1,7 @@
 /*
  * layers.c - see layers.h.
  *
- *   1. where    thresholds in depth that cross many steps and few slopes: a cut through a step
- *               shows as parallax, a cut through a slope must not show at all
+ *   1. where    thresholds in depth (cuts.h)
  *   2. alpha    the thresholded depth, put on the picture's edges at full size by a guided filter
  *   3. behind   what a layer hides is invented (inpaint.h), with the layers in front as the hole
  *   4. colours  a soft edge pixel I = a F + (1 - a) B is solved for F, so that the layers at rest
@@ -20,176 +19,22 @@
 #include "base/thread.h"
 #include "media/colour.h"
 #include "media/resize.h"
+#include "motion/cuts.h"
 #include "motion/guided.h"
 #include "motion/inpaint.h"
 
-#define STEP            0.10F /* difference of neighbouring grid points that counts as a step */
-#define STEP_REACH      3     /* grid points that a step may go on for, either way */
-#define LEAST_STEPS     0.25F /* steps a cut crosses, in grid heights, to be worth it */
-#define LEAST_APART     0.22F /* between two cuts */
-#define MATTE_LONG      480   /* size at which alpha is fitted */
-#define MATTE_RADIUS    6
-#define MATTE_EPSILON   2e-4F
-#define HOLE_GROW_PX    4
-#define COVER_GROW      4 /* matte points beside a layer in front that its edge may have touched */
-#define SURE_ALPHA      250 /* below it a pixel's colour may be partly what is behind */
-#define MATTE_DOUBT     0.4F
-#define TELLING         24.0F /* distance of two colours that tells a mixture of them */
-#define LEVELS_OF_DEPTH 64    /* bins of the search for cuts */
-#define GRAIN           16    /* rows a thread takes at a time */
-#define RUN             16    /* pixels that are passed over at once */
+#define MATTE_LONG    480 /* size at which alpha is fitted */
+#define MATTE_RADIUS  6
+#define MATTE_EPSILON 2e-4F
+#define HOLE_GROW_PX  4
+#define COVER_GROW    4   /* matte points beside a layer in front that its edge may have touched */
+#define SURE_ALPHA    250 /* below it a pixel's colour may be partly what is behind */
+#define MATTE_DOUBT   0.4F
+#define TELLING       24.0F /* distance of two colours that tells a mixture of them */
+#define GRAIN         16    /* rows a thread takes at a time */
+#define RUN           16    /* pixels that are passed over at once */
 
-struct cutter {
-    const struct zt_image *picture;
-    int reach_px; /* how far layers move against each other */
-    struct zt_pool *pool;
-    int matte_width, matte_height;
-    float *guide; /* [matte_height][matte_width][3] */
-    float *fit;   /* [matte_height][matte_width][4] */
-    int8_t *sure; /* [matte_height][matte_width] 1 inside, 0 outside, -1 near the edge */
-    uint8_t *alpha;
-    uint8_t *farther; /* alpha of the layer behind, or NULL */
-};
-
-static void in_rows(struct zt_pool *pool, int rows, zt_slice_fn *fn, void *user)
-{
-    if (pool != NULL)
-        zt_pool_for(pool, rows, GRAIN, fn, user);
-    else
-        fn(user, 0, rows);
-}
-
-/* ---- where to cut -------------------------------------------------------------------------- */
-
-/*
- * How far the depth goes on rising or falling past a point, along an axis: an estimated step takes
- * a few grid points, and all of them are one step.
- */
-static float end_of_step(const struct zt_depth *depth, int x, int y, int dx, int dy, bool rising)
-{
-    const float *z = depth->z + (size_t)y * (size_t)depth->width + (size_t)x;
-
-    for (int i = 0; i < STEP_REACH; i++) {
-        x += dx;
-        y += dy;
-        if (x < 0 || y < 0 || x >= depth->width || y >= depth->height)
-            break;
-        const float *next = depth->z + (size_t)y * (size_t)depth->width + (size_t)x;
-        if (rising ? *next < *z + STEP / 4 : *next > *z - STEP / 4)
-            break;
-        z = next;
-    }
-    return *z;
-}
-
-/*
- * steps[k], slopes[k]: neighbouring points whose depths lie on both sides of (k + 0.5) / bins. A
- * step that one of the cuts goes through already does not count again.
- */
-static void count_crossings(const struct zt_depth *depth, const float *cut, int cuts, float *steps,
-                            float *slopes)
-{
-    for (int i = 0; i < 2 * depth->width * depth->height; i++) {
-        int x = i / 2 % depth->width;
-        int y = i / 2 / depth->width;
-        int dx = i % 2 == 0;
-        int dy = !dx;
-        /* Two points away: filtered steps are two wide. */
-        int nx = x + 2 * dx;
-        int ny = y + 2 * dy;
-        if (nx >= depth->width || ny >= depth->height)
-            continue;
-        float a = depth->z[(size_t)y * (size_t)depth->width + (size_t)x];
-        float b = depth->z[(size_t)ny * (size_t)depth->width + (size_t)nx];
-        float low = fminf(a, b);
-        float high = fmaxf(a, b);
-        float *count = high - low > STEP ? steps : slopes;
-        bool through = false;
-        if (count == steps && cuts > 0) {
-            float before = end_of_step(depth, x, y, -dx, -dy, a > b);
-            float after = end_of_step(depth, nx, ny, dx, dy, b > a);
-            for (int k = 0; k < cuts; k++)
-                through |= fminf(before, after) < cut[k] && cut[k] <= fmaxf(before, after);
-        }
-        int first = (int)ceilf(low * LEVELS_OF_DEPTH - 0.5F);
-        int last = (int)ceilf(high * LEVELS_OF_DEPTH - 0.5F);
-        for (int k = first; k < last && !through; k++) {
-            if (k >= 0 && k < LEVELS_OF_DEPTH)
-                count[k] += 0.5F;
-        }
-    }
-}
-
-/* The best further threshold, or a negative number when none is worth it. */
-static float find_cut(const struct zt_depth *depth, const float *cut, int cuts)
-{
-    float steps[LEVELS_OF_DEPTH] = { 0 };
-    float slopes[LEVELS_OF_DEPTH] = { 0 };
-    float score[LEVELS_OF_DEPTH] = { 0 };
-    int best = 0;
-
-    count_crossings(depth, cut, cuts, steps, slopes);
-    for (int i = 2; i < LEVELS_OF_DEPTH - 2; i++) {
-        float at = ((float)i + 0.5F) / LEVELS_OF_DEPTH;
-        bool apart = true;
-        for (int k = 0; k < cuts; k++)
-            apart &= fabsf(cut[k] - at) >= LEAST_APART;
-        if (apart && steps[i] >= LEAST_STEPS * (float)depth->height)
-            score[i] = steps[i] * steps[i] / (steps[i] + slopes[i] + 1e-6F);
-        best = score[i] > score[best] ? i : best;
-    }
-    if (score[best] <= 0)
-        return -1;
-    int end = best; /* a clean step is as good all the way through: cut it in the middle */
-    while (end + 1 < LEVELS_OF_DEPTH && score[end + 1] >= 0.98F * score[best])
-        end++;
-    return ((float)(best + end) / 2 + 0.5F) / LEVELS_OF_DEPTH;
-}
-
-/* Thresholds, far to near; returns how many. More than three layers brought nothing to see. */
-static int find_cuts(const struct zt_depth *depth, float *cut)
-{
-    cut[0] = find_cut(depth, cut, 0);
-    if (cut[0] < 0)
-        return 0;
-    cut[1] = find_cut(depth, cut, 1);
-    if (cut[1] < 0)
-        return 1;
-    if (cut[0] > cut[1]) {
-        float swap = cut[0];
-        cut[0] = cut[1];
-        cut[1] = swap;
-    }
-    return 2;
-}
-
-/* ---- alpha --------------------------------------------------------------------------------- */
-
-static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, float cut,
-                              struct zt_err *err)
-{
-    int width = c->matte_width;
-    int height = c->matte_height;
-    size_t n = (size_t)width * (size_t)height;
-    void *memory = NULL;
-
-    ZT_TRY(zt_try_alloc_raw(n * 3, sizeof(float), "cutting layers", &memory, err));
-    zt_auto_free float *mask = memory;
-    float *mean = mask + n;
-    float *tmp = mean + n;
-    for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width; x++) {
-            double z = zt_depth_at(depth, (x + 0.5) * depth->width / width,
-                                   (y + 0.5) * depth->height / height);
-            mask[(size_t)y * (size_t)width + (size_t)x] = z >= (double)cut ? 1 : 0;
-        }
-    }
-    zt_box_mean(mask, mean, tmp, width, height, MATTE_RADIUS);
-    for (size_t i = 0; i < n; i++)
-        c->sure[i] = mean[i] > 0.999F ? 1 : mean[i] < 0.001F ? 0 : -1;
-    return zt_guided_fit(c->guide, mask, width, height, MATTE_RADIUS, MATTE_EPSILON, c->pool,
-                         c->fit, err);
-}
+typedef float four __attribute__((vector_size(16)));
 
 /* Where a row or column of the picture falls between two of the matte's. */
 struct between {
@@ -205,85 +50,28 @@ static struct between fall(int at, float scale, int n)
     return (struct between){ low < 0 ? 0 : low, low + 1 < n ? low + 1 : n - 1, v - (float)low };
 }
 
-static uint8_t alpha_at(const struct cutter *c, const uint8_t *p, struct between x,
-                        struct between y)
-{
-    const float *upper = c->fit + 4 * (size_t)y.first * (size_t)c->matte_width;
-    const float *lower = c->fit + 4 * (size_t)y.second * (size_t)c->matte_width;
-    const float *f[4] = { upper + 4 * x.first, upper + 4 * x.second, lower + 4 * x.first,
-                          lower + 4 * x.second };
-    float weight[4] = { (1 - x.part) * (1 - y.part), x.part * (1 - y.part), (1 - x.part) * y.part,
-                        x.part * y.part };
-    float a = 0;
-
-    for (int k = 0; k < 4; k++)
-        a += weight[k] * (f[k][0] * (float)p[0] / 255 + f[k][1] * (float)p[1] / 255 +
-                          f[k][2] * (float)p[2] / 255 + f[k][3]);
-    a = (a - 0.5F) * 2.5F + 0.5F; /* the filter leaves edges softer than they are */
-    return (uint8_t)((a < 0 ? 0 : a > 1 ? 1 : a) * 255 + 0.5F);
-}
-
-/* Rows of alpha at full size from the fit. */
-static void draw_alpha(void *user, int first, int end)
-{
-    struct cutter *c = user;
-    int width = c->picture->width_px;
-    float across = (float)c->matte_width / (float)width;
-    float down = (float)c->matte_height / (float)c->picture->height_px;
-
-    for (int y = first; y < end; y++) {
-        struct between row = fall(y, down, c->matte_height);
-        const int8_t *upper = c->sure + (size_t)row.first * (size_t)c->matte_width;
-        const int8_t *lower = c->sure + (size_t)row.second * (size_t)c->matte_width;
-        const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride;
-        uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
-        for (int x = 0; x < width; x++) {
-            struct between column = fall(x, across, c->matte_width);
-            int8_t sure = upper[column.first];
-            if (sure >= 0 && upper[column.second] == sure && lower[column.first] == sure &&
-                lower[column.second] == sure)
-                alpha[x] = sure > 0 ? 255 : 0;
-            else
-                alpha[x] = alpha_at(c, p + 3 * (size_t)x, column, row);
-        }
-        if (c->farther == NULL)
-            continue;
-        uint8_t *farther = c->farther + (size_t)y * (size_t)width;
-        for (int x = 0; x < width; x++) /* nearer than this is nearer than that */
-            farther[x] = farther[x] < alpha[x] ? alpha[x] : farther[x];
-    }
-}
-
-/* ---- colours and what is behind ------------------------------------------------------------ */
-
-struct copying {
-    const struct zt_image *from;
-    struct zt_image *to;
+struct cutter {
+    const struct zt_image *picture;
+    int reach_px; /* how far layers move against each other */
+    struct zt_pool *pool;
+    int matte_width, matte_height;
+    float *guide;           /* [matte_height][matte_width][3] */
+    four *fit;              /* [matte_height][matte_width] */
+    int8_t *sure;           /* [matte_height][matte_width] 1 inside, 0 outside, -1 near the edge */
+    struct between *column; /* [width_px] where the picture's columns fall in the matte */
+    uint8_t *alpha;
+    uint8_t *farther; /* alpha of the layer behind, or NULL */
 };
 
-static void copy_rows(void *user, int first, int end)
+static void in_rows(struct zt_pool *pool, int rows, zt_slice_fn *fn, void *user)
 {
-    const struct copying *c = user;
-
-    for (size_t y = (size_t)first; y < (size_t)end; y++)
-        memcpy(c->to->pixels + y * c->to->stride, c->from->pixels + y * c->from->stride,
-               c->to->stride);
+    if (pool != NULL)
+        zt_pool_for(pool, rows, GRAIN, fn, user);
+    else
+        fn(user, 0, rows);
 }
 
-static enum zt_code copy_picture(const struct zt_image *src, struct zt_pool *pool,
-                                 struct zt_image *dst, struct zt_err *err)
-{
-    size_t row = (size_t)src->width_px * 3;
-    void *pixels = NULL;
-
-    ZT_TRY(zt_try_alloc_raw((size_t)src->height_px, row, "a picture layer", &pixels, err));
-    *dst = (struct zt_image){
-        .width_px = src->width_px, .height_px = src->height_px, .stride = row, .pixels = pixels
-    };
-    struct copying c = { src, dst };
-    in_rows(pool, src->height_px, copy_rows, &c);
-    return ZT_OK;
-}
+/* ---- marks --------------------------------------------------------------------------------- */
 
 /* Marks everything within `grow` pixels of alpha above `least` (or below it: the outside). */
 struct marking {
@@ -342,12 +130,151 @@ static void mark_down(void *user, int first, int end)
     }
 }
 
+static void mark(struct zt_pool *pool, struct marking *m)
+{
+    in_rows(pool, m->height, mark_along, m);
+    in_rows(pool, m->height, mark_down, m);
+}
+
+/* ---- alpha --------------------------------------------------------------------------------- */
+
+/* 1 where the depth is `cut` at least, at matte size. line: of the depth, and one more. */
+static void draw_mask(const struct cutter *c, const struct zt_depth *depth, float cut, double *line,
+                      float *mask, uint8_t *bits)
+{
+    int width = c->matte_width, height = c->matte_height;
+    double across = (double)depth->width / width, down = (double)depth->height / height;
+
+    for (int y = 0; y < height; y++) {
+        double v = fmin(fmax((y + 0.5) * down - 0.5, 0), depth->height - 1);
+        int above = (int)v, below = above + 1 < depth->height ? above + 1 : above;
+        const float *upper = depth->z + (size_t)above * (size_t)depth->width;
+        const float *lower = depth->z + (size_t)below * (size_t)depth->width;
+        for (int x = 0; x < depth->width; x++)
+            line[x] = (double)upper[x] + (v - above) * ((double)lower[x] - (double)upper[x]);
+        line[depth->width] = line[depth->width - 1];
+        for (int x = 0; x < width; x++) {
+            double u = fmin(fmax((x + 0.5) * across - 0.5, 0), depth->width - 1);
+            int left = (int)u;
+            *bits = line[left] + (u - left) * (line[left + 1] - line[left]) >= (double)cut;
+            *mask++ = *bits++;
+        }
+    }
+}
+
+/*
+ * The fit of a cut's alpha, and where there is no need of one: where all that a window sees lies on
+ * one side.
+ */
+static enum zt_code fit_matte(struct cutter *c, const struct zt_depth *depth, float cut,
+                              struct zt_err *err)
+{
+    int width = c->matte_width, height = c->matte_height;
+    size_t n = (size_t)width * (size_t)height;
+    void *memory = NULL;
+
+    ZT_TRY(zt_try_alloc_raw(n * 8 + ((size_t)depth->width + 1) * sizeof(double), 1,
+                            "cutting layers", &memory, err));
+    zt_auto_free double *line = memory;
+    float *mask = (float *)(line + depth->width + 1);
+    uint8_t *bits = (uint8_t *)(mask + n), *in = bits + n, *out = in + n, *tmp = out + n;
+    draw_mask(c, depth, cut, line, mask, bits);
+    struct marking inside = { bits, width, height, 0, MATTE_RADIUS, true, in, tmp };
+    struct marking outside = { bits, width, height, 1, MATTE_RADIUS, false, out, tmp };
+    struct marking edge = { in, width, height, 0, 1, true, out, tmp };
+    mark(c->pool, &inside);
+    mark(c->pool, &outside);
+    for (size_t i = 0; i < n; i++) {
+        in[i] &= out[i];
+        c->sure[i] = in[i] ? -1 : (int8_t)bits[i];
+    }
+    mark(c->pool, &edge); /* draw_alpha interpolates */
+    return zt_guided_fit(c->guide, mask, out, width, height, MATTE_RADIUS, MATTE_EPSILON, c->pool,
+                         (float *)c->fit, err);
+}
+
+static uint8_t alpha_at(const struct cutter *c, const uint8_t *p, struct between x,
+                        struct between y)
+{
+    const four *upper = c->fit + (size_t)y.first * (size_t)c->matte_width;
+    const four *lower = c->fit + (size_t)y.second * (size_t)c->matte_width;
+    four fit = (1 - y.part) * ((1 - x.part) * upper[x.first] + x.part * upper[x.second]) +
+               y.part * ((1 - x.part) * lower[x.first] + x.part * lower[x.second]);
+    float a = (fit[0] * (float)p[0] + fit[1] * (float)p[1] + fit[2] * (float)p[2]) / 255 + fit[3];
+
+    a = (a - 0.5F) * 2.5F + 0.5F; /* the filter leaves edges softer than they are */
+    return (uint8_t)((a < 0 ? 0 : a > 1 ? 1 : a) * 255 + 0.5F);
+}
+
+/* Rows of alpha at full size from the fit. */
+static void draw_alpha(void *user, int first, int end)
+{
+    struct cutter *c = user;
+    int width = c->picture->width_px;
+    float down = (float)c->matte_height / (float)c->picture->height_px;
+
+    for (int y = first; y < end; y++) {
+        struct between row = fall(y, down, c->matte_height);
+        const int8_t *upper = c->sure + (size_t)row.first * (size_t)c->matte_width;
+        const int8_t *lower = c->sure + (size_t)row.second * (size_t)c->matte_width;
+        const uint8_t *p = c->picture->pixels + (size_t)y * c->picture->stride;
+        uint8_t *alpha = c->alpha + (size_t)y * (size_t)width;
+        int8_t both[MATTE_LONG] = { 0 };
+        for (int x = 0; x < c->matte_width; x++)
+            both[x] = upper[x] == lower[x] ? upper[x] : -1;
+        for (int x = 0; x < width; x++) {
+            const struct between *column = &c->column[x];
+            int8_t sure = both[column->first];
+            if (sure >= 0 && both[column->second] == sure)
+                alpha[x] = sure > 0 ? 255 : 0;
+            else
+                alpha[x] = alpha_at(c, p + 3 * (size_t)x, *column, row);
+        }
+        if (c->farther == NULL)
+            continue;
+        uint8_t *farther = c->farther + (size_t)y * (size_t)width;
+        for (int x = 0; x < width; x++) /* nearer than this is nearer than that */
+            farther[x] = farther[x] < alpha[x] ? alpha[x] : farther[x];
+    }
+}
+
+/* ---- colours and what is behind ------------------------------------------------------------ */
+
+struct copying {
+    const struct zt_image *from;
+    struct zt_image *to;
+};
+
+static void copy_rows(void *user, int first, int end)
+{
+    const struct copying *c = user;
+
+    for (size_t y = (size_t)first; y < (size_t)end; y++)
+        memcpy(c->to->pixels + y * c->to->stride, c->from->pixels + y * c->from->stride,
+               c->to->stride);
+}
+
+static enum zt_code copy_picture(const struct zt_image *src, struct zt_pool *pool,
+                                 struct zt_image *dst, struct zt_err *err)
+{
+    size_t row = (size_t)src->width_px * 3;
+    void *pixels = NULL;
+
+    ZT_TRY(zt_try_alloc_raw((size_t)src->height_px, row, "a picture layer", &pixels, err));
+    *dst = (struct zt_image){
+        .width_px = src->width_px, .height_px = src->height_px, .stride = row, .pixels = pixels
+    };
+    struct copying c = { src, dst };
+    in_rows(pool, src->height_px, copy_rows, &c);
+    return ZT_OK;
+}
+
 struct settling {
     struct zt_layers *layers;
     int at;              /* the layer */
     const uint8_t *left; /* 1 where layers in front, or their rims, have the say; or NULL */
     const struct zt_image *picture;
-    struct zt_image *drawn; /* the composite of the layers behind */
+    struct zt_image *drawn; /* the composite of the layers behind; with one behind, itself */
 };
 
 /* The one opaque layer behind that shows at pixel i, or -1 when several are mixed there. */
@@ -427,6 +354,7 @@ static void settle_rows(void *user, int first, int end)
     const struct zt_image *picture = s->picture;
     struct zt_layer *layer = &s->layers->layer[s->at];
     size_t width = (size_t)picture->width_px;
+    bool last = s->at + 1 == s->layers->n; /* nothing will be drawn over it */
 
     for (size_t y = (size_t)first; y < (size_t)end; y++) {
         const uint8_t *i = picture->pixels + y * picture->stride;
@@ -444,8 +372,10 @@ static void settle_rows(void *user, int first, int end)
             }
             bool mine = s->left == NULL || s->left[y * width + x] == 0;
             if (*alpha == 255) { /* nothing to solve */
-                memcpy(b, mine ? i : f, 3);
-                memcpy(f, b, 3);
+                if (mine)
+                    memcpy(f, i, 3);
+                if (!last)
+                    memcpy(b, f, 3);
                 continue;
             }
             if (mine && (*alpha > 0 || memcmp(i, b, 3) != 0)) {
@@ -453,9 +383,9 @@ static void settle_rows(void *user, int first, int end)
                 solve_pixel(i, b, alpha, f, behind >= 0);
                 struct zt_image *to = &s->layers->layer[behind < 0 ? 0 : behind].picture;
                 if (behind >= 0 && *alpha < 255)
-                    memcpy(to->pixels + y * to->stride + 3 * x, b, 3);
+                    memmove(to->pixels + y * to->stride + 3 * x, b, 3);
             }
-            int a = *alpha;
+            int a = last ? 0 : *alpha;
             for (int c = 0; c < 3 && a > 0; c++)
                 b[c] = (uint8_t)((f[c] * a + b[c] * (255 - a) + 127) / 255);
         }
@@ -468,6 +398,7 @@ static enum zt_code continue_depth(const struct zt_depth *depth, float low, floa
 {
     size_t n = (size_t)depth->width * (size_t)depth->height;
     int longest = depth->width > depth->height ? depth->width : depth->height;
+    size_t holes = 0;
     void *memory = NULL;
     void *z = NULL;
 
@@ -481,14 +412,16 @@ static enum zt_code continue_depth(const struct zt_depth *depth, float low, floa
     for (size_t i = 0; i < n; i++) {
         known[i] = depth->z[i] >= low && depth->z[i] < high ? 1 : 0;
         ret->z[i] = known[i] * depth->z[i];
+        holes += known[i] < 1;
     }
-    for (int radius = 2; radius < 4 * longest; radius *= 2) {
+    for (int radius = 2; radius < 4 * longest && holes > 0; radius *= 2) {
         zt_box_mean(ret->z, mean, tmp, depth->width, depth->height, radius);
         zt_box_mean(known, share, tmp, depth->width, depth->height, radius);
         for (size_t i = 0; i < n; i++) {
             if (known[i] < 1 && share[i] > 1e-6F) {
                 ret->z[i] = mean[i] / share[i];
                 known[i] = 1;
+                holes--;
             }
         }
     }
@@ -566,7 +499,7 @@ static void uncover_rows(void *user, int first, int end)
             size_t i = (size_t)y * (size_t)width + (size_t)x;
             if (hole[(int)(((float)x + 0.5F) * across)] == 0)
                 continue;
-            struct between at = fall(x, across, c->matte_width);
+            struct between at = c->column[x];
             float top = (1 - at.part) * upper[3 * at.first] + at.part * upper[3 * at.second];
             float bottom = (1 - at.part) * lower[3 * at.first] + at.part * lower[3 * at.second];
             float v = (top + row.part * (bottom - top) - 127.5F) * 3 + 127.5F;
@@ -604,8 +537,7 @@ static enum zt_code uncover(struct cutter *c, const uint8_t *front, uint8_t *alp
         }
     }
     struct marking m = { cover, c->matte_width, c->matte_height, 8, COVER_GROW, true, hole, tmp };
-    mark_along(&m, 0, c->matte_height);
-    mark_down(&m, 0, c->matte_height);
+    mark(c->pool, &m);
     struct zt_inpaint what = { &small, hole, false, 4 * MATTE_LONG };
     ZT_TRY(zt_inpaint(&what, 1, c->pool, err));
     struct uncovering u = { c, &small, hole, alpha };
@@ -652,8 +584,7 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
         struct marking m = {
             layers->layer[i].alpha, width, height, SURE_ALPHA, 0, false, hole, tmp
         };
-        in_rows(c->pool, height, mark_along, &m);
-        in_rows(c->pool, height, mark_down, &m);
+        mark(c->pool, &m);
         for (int j = i + 1; j < n; j++) { /* what is in front has colours of its own */
             find_hits(layers->layer[j].alpha, 8, true, tmp, (int)pixels);
             add_marks(hole, tmp, (int)pixels);
@@ -667,8 +598,7 @@ static enum zt_code fill_layers(const struct cutter *c, struct zt_layers *layers
             uint8_t *by_one = j == i + 1 ? hole : holes + (size_t)(n - 1) * pixels;
             struct marking m = { layers->layer[j].alpha, width, height, 8,
                                  HOLE_GROW_PX,           true,  by_one, tmp };
-            in_rows(c->pool, height, mark_along, &m);
-            in_rows(c->pool, height, mark_down, &m);
+            mark(c->pool, &m);
             if (by_one != hole)
                 add_marks(hole, by_one, (int)pixels);
         }
@@ -688,10 +618,12 @@ static enum zt_code make_pictures(const struct cutter *c, struct zt_layers *laye
     ZT_TRY(zt_try_alloc_raw(pixels, (size_t)layers->n + 1, "cutting layers", &holes, err));
     zt_auto_free uint8_t *hole = holes;
     ZT_TRY(fill_layers(c, layers, hole, err));
-    ZT_TRY(copy_picture(&layers->layer[0].picture, c->pool, &drawn, err));
+    if (layers->n > 2)
+        ZT_TRY(copy_picture(&layers->layer[0].picture, c->pool, &drawn, err));
     for (int i = 1; i < layers->n; i++) {
         const uint8_t *left = i + 1 < layers->n ? hole + (size_t)i * pixels : NULL;
-        struct settling s = { layers, i, left, c->picture, &drawn };
+        struct settling s = { layers, i, left, c->picture,
+                              layers->n > 2 ? &drawn : &layers->layer[0].picture };
         in_rows(c->pool, c->picture->height_px, settle_rows, &s);
     }
     zt_image_clear(&drawn);
@@ -709,11 +641,16 @@ static enum zt_code cut_layers(struct cutter *c, const struct zt_depth *depth, c
     ZT_TRY(continue_depths(depth, cut, layers, c->pool, err));
     if (layers->n == 1)
         return copy_picture(c->picture, c->pool, &layers->layer[0].picture, err);
-    ZT_TRY(zt_try_alloc_raw(matte * 8, sizeof(float), "cutting layers", &memory, err));
-    zt_auto_free float *all_matte = memory;
-    c->guide = all_matte;
-    c->fit = all_matte + 3 * matte;
-    c->sure = (int8_t *)(void *)(all_matte + 7 * matte);
+    size_t width = (size_t)c->picture->width_px;
+    ZT_TRY(zt_try_alloc_raw(matte * 29 + width * sizeof(struct between), 1, "cutting layers",
+                            &memory, err));
+    zt_auto_free four *all_matte = memory;
+    c->fit = all_matte;
+    c->guide = (float *)(all_matte + matte);
+    c->column = (struct between *)(void *)(c->guide + 3 * matte);
+    c->sure = (int8_t *)(void *)(c->column + width);
+    for (size_t x = 0; x < width; x++)
+        c->column[x] = fall((int)x, (float)c->matte_width / (float)width, c->matte_width);
     ZT_TRY(zt_try_alloc(matte * 3, 1, "cutting layers", &small, err));
     zt_auto_free uint8_t *rgb = small;
     ZT_TRY(zt_resize_rgb24(c->picture, &all, rgb, (size_t)c->matte_width * 3, c->matte_width,
@@ -728,12 +665,13 @@ enum zt_code zt_layers_cut(const struct zt_image *picture, const struct zt_depth
                            int reach_px, struct zt_pool *pool, struct zt_layers *ret,
                            struct zt_err *err)
 {
-    float cut[ZT_LAYERS_MAX] = { 0 };
+    float cut[ZT_CUTS_MAX] = { 0 };
     int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
     float scale = longest > MATTE_LONG ? (float)MATTE_LONG / (float)longest : 1;
     struct cutter c = { .picture = picture, .reach_px = reach_px, .pool = pool };
-    struct zt_layers layers = { .n = 1 + find_cuts(depth, cut) };
+    struct zt_layers layers = { .n = 1 + zt_cuts_find(depth, cut) };
 
+    zt_assert(layers.n >= 1 && layers.n <= ZT_CUTS_MAX + 1);
     c.matte_width = (int)((float)picture->width_px * scale);
     c.matte_height = (int)((float)picture->height_px * scale);
     c.matte_width = c.matte_width > 0 ? c.matte_width : 1;

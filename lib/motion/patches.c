@@ -17,7 +17,6 @@
 #include "media/colour.h"
 #include "motion/inpaint.h"
 
-#define PROXY_LONG   320
 #define LEVELS       4
 #define LEAST_SIDE   24
 #define MATCH_ROUNDS 2
@@ -31,13 +30,16 @@
 #define KNOWN_WEIGHS 3 /* what is known, beside what was only guessed so far */
 #define SHARE_ONE    1024
 
+/* Into loops that are built for AVX2 too. */
+#define INLINE __attribute__((always_inline)) static inline
+
 typedef float four __attribute__((vector_size(16)));
 
 struct level {
     int width, height, stride; /* stride: pixels in a padded row */
     four *known;               /* padded; what votes: the colours that never change, and 1 */
     uint8_t *rgbx;             /* padded by a patch, edges repeated; the current filling */
-    uint8_t *weigh;            /* [padded][4] of each channel; 0 for the fourth */
+    int16_t *weigh;            /* [padded][4] of each channel; 0 for the fourth */
     int32_t *cost;
     float *share;  /* of a patch's say, by its cost, a whole number; 0 where there is none */
     int32_t *away; /* padded pixels from a point to its match */
@@ -47,6 +49,7 @@ struct level {
     uint8_t *hole;   /* unknown */
     uint8_t *target; /* a patch here touches the hole, within reach */
     uint8_t *source; /* a patch here lies wholly in what is known */
+    uint8_t *voted;  /* unknown, and under a target's patch */
     void *memory;
 };
 
@@ -71,7 +74,7 @@ static enum zt_code level_init(struct level *l, int width, int height, struct zt
     size_t around = (size_t)(width + ACROSS) * (size_t)(height + 2 * HALF);
 
     /* Widest members first. */
-    ZT_TRY(zt_try_alloc(6 * around + 5 * n, 4, "inpainting", &l->memory, err));
+    ZT_TRY(zt_try_alloc(7 * around + 5 * n, 4, "inpainting", &l->memory, err));
     l->width = width;
     l->height = height;
     l->stride = width + ACROSS;
@@ -82,12 +85,13 @@ static enum zt_code level_init(struct level *l, int width, int height, struct zt
     l->sources = (int *)(void *)(l->away + n);
     l->match = (int16_t *)(void *)(l->sources + n);
     l->rgbx = (uint8_t *)(void *)(l->match + 2 * n);
-    l->weigh = l->rgbx + 4 * around;
+    l->weigh = (int16_t *)(void *)(l->rgbx + 4 * around);
     void *flags = NULL;
-    ZT_TRY(zt_try_alloc(3 * n, 1, "inpainting", &flags, err));
+    ZT_TRY(zt_try_alloc(4 * n, 1, "inpainting", &flags, err));
     l->hole = flags;
     l->target = l->hole + n;
     l->source = l->target + n;
+    l->voted = l->source + n;
     return ZT_OK;
 }
 
@@ -114,6 +118,7 @@ struct finding {
     struct level *l;            /* being worked on */
     const struct level *coarse; /* the one before it, or NULL */
     int sweep;                  /* how many there were */
+    bool fresh;                 /* costs are not known yet */
 };
 
 /* Mean colours of the picture; a pixel is a hole when any of what it covers is. */
@@ -127,9 +132,8 @@ static void take_picture(void *user, int first, int end)
     for (int y = first; y < end; y++) {
         int y0 = (int)((int64_t)y * height / l->height);
         int y1 = (int)((int64_t)(y + 1) * height / l->height);
-        for (int x = 0; x < l->width; x++) {
-            int x0 = (int)((int64_t)x * width / l->width);
-            int x1 = (int)((int64_t)(x + 1) * width / l->width);
+        for (int x = 0, x0 = 0, x1; x < l->width; x++, x0 = x1) {
+            x1 = (int)((int64_t)(x + 1) * width / l->width);
             int sum[3] = { 0, 0, 0 }, count = (y1 - y0) * (x1 - x0), any = 0;
             for (int py = y0; py < y1; py++) {
                 const uint8_t *p = picture->pixels + (size_t)py * picture->stride + 3 * (size_t)x0;
@@ -189,7 +193,8 @@ static void set_weights(struct level *l)
         for (int x = -HALF; x < l->width + HALF + 1; x++) {
             size_t i = at(l, clamp_int(x, 0, l->width - 1), clamp_int(y, 0, l->height - 1));
             size_t p = padded(l, x, y);
-            memset(l->weigh + p, l->hole[i] ? 1 : KNOWN_WEIGHS, 3);
+            for (size_t c = 0; c < 3; c++)
+                l->weigh[p + c] = l->hole[i] ? 1 : KNOWN_WEIGHS;
             l->known[p / 4] = (four){ l->rgbx[p], l->rgbx[p + 1], l->rgbx[p + 2], 1 };
         }
     }
@@ -249,12 +254,17 @@ static void find_targets(struct level *l, int reach)
     zt_steps(steps, width, height);
     spread(l->hole, l->source, height, width, width, 1, HALF, HALF + 1);
     spread(l->source, l->target, width, 1, height, width, HALF, HALF);
+    for (int i = 0; i < width * height; i++)
+        steps[i] = l->target[i] && steps[i] <= reach + HALF;
+    spread(steps, l->source, height, width, width, 1, HALF + 1, HALF);
+    spread(l->source, l->voted, width, 1, height, width, HALF, HALF);
     l->sources_n = 0;
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
             size_t i = at(l, x, y);
             bool touches = l->target[i];
-            l->target[i] = touches && steps[i] <= reach + HALF;
+            l->target[i] = steps[i];
+            l->voted[i] &= l->hole[i];
             l->source[i] =
                 !touches && x >= HALF && y >= HALF && x < width - HALF - 1 && y < height - HALF;
             if (l->source[i])
@@ -269,15 +279,16 @@ static void find_targets(struct level *l, int reach)
  * Weighed sum of squared differences of two patches, given by their first corner; may stop once it
  * passes `limit`. At most 56 * 3 * 3 * 255^2.
  */
-ZT_MEDIA_CLONES static int patch_cost(const uint8_t *target, const uint8_t *weigh,
-                                      const uint8_t *source, size_t stride, int limit)
+INLINE int patch_cost(const uint8_t *target, const int16_t *weigh, const uint8_t *source,
+                      size_t stride, int limit)
 {
     int sum = 0;
 
     for (int row = 0; row <= 2 * HALF && sum < limit; row++) {
         for (int i = 0; i < 4 * ACROSS; i++) {
-            int16_t d = (int16_t)(target[i] - source[i]);
-            int16_t weighed = (int16_t)(d * weigh[i]);
+            uint8_t high = target[i] > source[i] ? target[i] : source[i];
+            uint8_t low = target[i] < source[i] ? target[i] : source[i];
+            int16_t d = (uint8_t)(high - low), weighed = (int16_t)(d * weigh[i]);
             sum += weighed * d;
         }
         target += stride;
@@ -287,7 +298,7 @@ ZT_MEDIA_CLONES static int patch_cost(const uint8_t *target, const uint8_t *weig
     return sum;
 }
 
-static int cost_of(const struct level *l, int x, int y, int sx, int sy, int limit)
+INLINE int cost_of(const struct level *l, int x, int y, int sx, int sy, int limit)
 {
     size_t from = padded(l, x - HALF, y - HALF);
 
@@ -295,11 +306,12 @@ static int cost_of(const struct level *l, int x, int y, int sx, int sy, int limi
                       4 * (size_t)l->stride, limit);
 }
 
-static void try_match(struct level *l, int x, int y, int sx, int sy)
+INLINE void try_match(struct level *l, int x, int y, int sx, int sy)
 {
     size_t i = at(l, x, y);
 
-    if (sx < 0 || sy < 0 || sx >= l->width || sy >= l->height || !l->source[at(l, sx, sy)])
+    if (sx < 0 || sy < 0 || sx >= l->width || sy >= l->height || !l->source[at(l, sx, sy)] ||
+        (sx == l->match[2 * i] && sy == l->match[2 * i + 1]))
         return;
     int cost = cost_of(l, x, y, sx, sy, l->cost[i]);
     if (cost < l->cost[i]) {
@@ -309,11 +321,11 @@ static void try_match(struct level *l, int x, int y, int sx, int sy)
     }
 }
 
-static void try_random(struct level *l, struct zt_rng *rng, int x, int y)
+INLINE void try_random(struct level *l, struct zt_rng *rng, int x, int y)
 {
     size_t i = at(l, x, y);
 
-    for (int radius = l->width / 2; radius >= 2; radius /= 2) {
+    for (int radius = l->width / 2; radius >= 2; radius /= 4) {
         int span = 2 * radius + 1;
         uint32_t r = zt_rng_u32(rng); /* its halves are as good as two */
         try_match(l, x, y, l->match[2 * i] + (int)((r & 0xffff) * (uint32_t)span >> 16) - radius,
@@ -322,7 +334,8 @@ static void try_random(struct level *l, struct zt_rng *rng, int x, int y)
 }
 
 /* A sweep over rows [first, end), forwards or backwards: neighbours' matches, then random ones. */
-static void sweep_band(struct level *l, struct zt_rng *rng, int first, int end, bool forwards)
+ZT_MEDIA_CLONES static void sweep_band(struct level *l, struct zt_rng *rng, int first, int end,
+                                       bool forwards)
 {
     int n = (end - first) * l->width, step = forwards ? -1 : 1;
 
@@ -339,6 +352,17 @@ static void sweep_band(struct level *l, struct zt_rng *rng, int first, int end, 
     }
 }
 
+ZT_MEDIA_CLONES static void set_costs(struct level *l, int first, int end)
+{
+    for (int y = first; y < end; y++) {
+        for (int x = 0; x < l->width; x++) {
+            size_t i = at(l, x, y);
+            if (l->target[i])
+                l->cost[i] = cost_of(l, x, y, l->match[2 * i], l->match[2 * i + 1], INT32_MAX);
+        }
+    }
+}
+
 static void sweep_bands(void *user, int first, int end)
 {
     const struct finding *f = user;
@@ -348,9 +372,12 @@ static void sweep_bands(void *user, int first, int end)
     for (int band = first; band < end; band++) {
         int top = band * BAND - shift, bottom = top + BAND;
         struct zt_rng rng;
+        top = top < 0 ? 0 : top;
+        bottom = bottom < l->height ? bottom : l->height;
         zt_rng_init(&rng, 1, (uint64_t)f->sweep * 4096 + (uint64_t)band);
-        sweep_band(l, &rng, top < 0 ? 0 : top, bottom < l->height ? bottom : l->height,
-                   f->sweep % 2 == 0);
+        if (f->fresh)
+            set_costs(l, top, bottom);
+        sweep_band(l, &rng, top, bottom, f->sweep % 2 == 0);
     }
 }
 
@@ -367,7 +394,6 @@ static void start_matches(struct level *l, const struct level *coarse)
             int any = l->sources[zt_rng_u32(&rng) % (uint32_t)l->sources_n];
             l->match[2 * i] = (int16_t)(any % l->width);
             l->match[2 * i + 1] = (int16_t)(any / l->width);
-            l->share[i] = 1;
             if (coarse == NULL)
                 continue;
             size_t c = at(coarse, clamp_int(x / 2, 0, coarse->width - 1),
@@ -382,38 +408,20 @@ static void start_matches(struct level *l, const struct level *coarse)
     }
 }
 
-static void set_costs(void *user, int first, int end)
-{
-    struct level *l = ((const struct finding *)user)->l;
-
-    for (int y = first; y < end; y++) {
-        for (int x = 0; x < l->width; x++) {
-            size_t i = at(l, x, y);
-            if (l->target[i])
-                l->cost[i] = cost_of(l, x, y, l->match[2 * i], l->match[2 * i + 1], INT32_MAX);
-        }
-    }
-}
-
+/* What each patch says and where it takes it from, for vote. */
 static void set_shares(void *user, int first, int end)
 {
-    struct level *l = ((const struct finding *)user)->l;
+    const struct finding *f = user;
+    struct level *l = f->l;
     float usual = (2 * HALF + 1) * ACROSS * 3 * 2 * 144.0F;
-
-    for (size_t i = at(l, 0, first); i < at(l, 0, end); i++)
-        if (l->target[i])
-            l->share[i] = 1 + floorf(SHARE_ONE * expf(-(float)l->cost[i] / usual));
-}
-
-static void set_away(void *user, int first, int end)
-{
-    struct level *l = ((const struct finding *)user)->l;
 
     for (int y = first; y < end; y++) {
         for (int x = 0; x < l->width; x++) {
             size_t i = at(l, x, y);
-            if (l->target[i])
-                l->away[i] = (l->match[2 * i + 1] - y) * l->stride + l->match[2 * i] - x;
+            if (!l->target[i])
+                continue;
+            l->away[i] = (l->match[2 * i + 1] - y) * l->stride + l->match[2 * i] - x;
+            l->share[i] = f->fresh ? 1 : 1 + floorf(SHARE_ONE * expf(-(float)l->cost[i] / usual));
         }
     }
 }
@@ -431,7 +439,7 @@ static void vote(void *user, int first, int end)
         int bottom = y + HALF < l->height ? y + HALF + 1 : l->height;
         for (int x = 0; x < l->width; x++) {
             four sum = { 0 };
-            if (!l->hole[at(l, x, y)])
+            if (!l->voted[at(l, x, y)])
                 continue;
             int left = x - HALF - 1 > 0 ? x - HALF - 1 : 0;
             int right = x + HALF < l->width ? x + HALF + 1 : l->width;
@@ -451,19 +459,36 @@ static void solve_level(struct finding *f, int rounds)
     int bands = l->height / BAND + 2; /* one more than fit, for the shifted ones */
 
     start_matches(l, f->coarse);
+    f->fresh = true;
     if (f->coarse != NULL) {
-        in_rows(f->pool, l->height, BAND, set_away, f);
+        in_rows(f->pool, l->height, BAND, set_shares, f);
         in_rows(f->pool, l->height, BAND, vote, f);
         pad(l);
     }
     for (int round = 0; round < rounds; round++) {
-        in_rows(f->pool, l->height, BAND, set_costs, f);
-        for (int k = 0; k < MATCH_ROUNDS; k++, f->sweep++)
+        f->fresh = true;
+        for (int k = 0; k < MATCH_ROUNDS; k++, f->sweep++, f->fresh = false)
             in_rows(f->pool, bands, 1, sweep_bands, f);
         in_rows(f->pool, l->height, BAND, set_shares, f);
-        in_rows(f->pool, l->height, BAND, set_away, f);
         in_rows(f->pool, l->height, BAND, vote, f);
         pad(l);
+    }
+}
+
+/* Matches of the finest level as ways in pixels of the picture. */
+static void measure_ways(const struct zt_image *picture, struct level *l)
+{
+    float sx = (float)picture->width_px / (float)l->width;
+    float sy = (float)picture->height_px / (float)l->height;
+
+    for (int y = 0; y < l->height; y++) {
+        for (int x = 0; x < l->width; x++) {
+            int16_t *m = l->match + 2 * at(l, x, y);
+            if (!l->target[at(l, x, y)])
+                continue;
+            m[0] = (int16_t)lrintf((float)(m[0] - x) * sx);
+            m[1] = (int16_t)lrintf((float)(m[1] - y) * sy);
+        }
     }
 }
 
@@ -471,7 +496,7 @@ static enum zt_code find(struct finding *f, struct zt_err *err)
 {
     const struct zt_image *picture = f->what->picture;
     int longest = picture->width_px > picture->height_px ? picture->width_px : picture->height_px;
-    float scale = longest > PROXY_LONG ? (float)PROXY_LONG / (float)longest : 1;
+    float scale = longest > ZT_PATCHES_LONG ? (float)ZT_PATCHES_LONG / (float)longest : 1;
     int width = (int)((float)picture->width_px * scale);
     int height = (int)((float)picture->height_px * scale);
     int reach = (int)((float)f->what->reach_px * scale) + 1, levels = 0;
@@ -512,10 +537,11 @@ enum zt_code zt_patches_find(const struct zt_inpaint *what, struct zt_pool *pool
     enum zt_code rc = find(&f, err);
     struct level *l = &f.level[0];
     if (rc == ZT_OK && l->width > 0) {
+        measure_ways(what->picture, l);
         *ret = (struct zt_patches){ .width = l->width,
                                     .height = l->height,
                                     .target = l->target,
-                                    .match = l->match,
+                                    .way = l->match,
                                     .memory = l->memory,
                                     .flags = l->hole };
         *l = (struct level){ 0 };

@@ -4,14 +4,16 @@
 
 #include "base/error.h"
 
+#define ZT_PATCHES_LONG 320 /* the longest side of the proxy */
+
 struct zt_inpaint;
 struct zt_pool;
 
 /* For each point of a proxy of the picture: whether a patch lies there, and what it copies. */
 struct zt_patches {
     int width, height;
-    uint8_t *target; /* [height][width] 1: a patch around here reaches into the hole */
-    int16_t *match;  /* [height][width][2] x and y of its source on the proxy; known all over */
+    uint8_t *target;      /* [height][width] 1: a patch around here reaches into the hole */
+    int16_t *way;         /* [height][width][2] x and y to its source, in pixels of the picture */
     void *memory, *flags; /* what they are in */
 };
 

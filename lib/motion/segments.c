@@ -11,6 +11,7 @@
 
 #define ROUNDS      8
 #define COMPACTNESS 12.0F /* Lab units that a distance of one cell counts for */
+#define ABREAST     8     /* points that are looked at together; rows have as many to spare */
 
 struct centre {
     float lab[3], x, y;
@@ -52,8 +53,8 @@ static float squared(float v)
 }
 
 struct assignment {
-    const float *lab[3]; /* [height][width] each */
-    int width, height, n;
+    const float *lab[3]; /* [height][stride] each, as label and best */
+    int width, height, stride, n;
     float step;
     const struct centre *centres; /* [n] */
     int32_t *label;
@@ -75,10 +76,12 @@ ZT_MEDIA_CLONES static void try_centre(const struct centre *c, int32_t k, const 
     const float cl = c->lab[0], ca = c->lab[1], cb = c->lab[2], cx = c->x;
     const float down = s->down, weight = s->weight;
 
-    for (int x = s->x; x < s->end; x++) {
+    const int end = s->end, whole = s->x + (end - s->x + ABREAST - 1) / ABREAST * ABREAST;
+
+    for (int x = s->x; x < whole; x++) { /* past the end without effect: no points are left over */
         float dl = l[x] - cl, da = a[x] - ca, db = b[x] - cb, dx = (float)x - cx;
         float d = dl * dl + da * da + db * db + (weight * (dx * dx) + down);
-        bool nearer = d < best[x];
+        bool nearer = (d < best[x]) & (x < end);
         best[x] = nearer ? d : best[x];
         label[x] = nearer ? k : label[x];
     }
@@ -88,19 +91,19 @@ ZT_MEDIA_CLONES static void try_centre(const struct centre *c, int32_t k, const 
 static void assign_rows(void *user, int first, int end)
 {
     const struct assignment *a = user;
-    int width = a->width;
+    size_t stride = (size_t)a->stride;
     float step = a->step, weight = squared(COMPACTNESS / step);
 
-    for (size_t i = (size_t)first * (size_t)width; i < (size_t)end * (size_t)width; i++)
+    for (size_t i = (size_t)first * stride; i < (size_t)end * stride; i++)
         a->best[i] = INFINITY;
     for (int k = 0; k < a->n; k++) {
         const struct centre *c = &a->centres[k];
         int x0 = (int)fmaxf(0, c->x - 2 * step);
-        int x1 = (int)fminf((float)width, c->x + 2 * step + 1);
+        int x1 = (int)fminf((float)a->width, c->x + 2 * step + 1);
         int y0 = (int)fmaxf((float)first, c->y - 2 * step);
         int y1 = (int)fminf((float)end, c->y + 2 * step + 1);
         for (int y = y0; y < y1; y++) {
-            size_t row = (size_t)y * (size_t)width;
+            size_t row = (size_t)y * stride;
             struct stretch s = { x0, x1, weight * squared((float)y - c->y), weight };
             try_centre(c, k, &s, a->lab[0] + row, a->lab[1] + row, a->lab[2] + row, a->label + row,
                        a->best + row);
@@ -108,19 +111,20 @@ static void assign_rows(void *user, int first, int end)
     }
 }
 
-static void move_centres(const float *lab, int width, int height, const int32_t *label,
-                         struct centre *centres, int n)
+static void move_centres(const float *lab, const struct assignment *a, struct centre *centres)
 {
+    int n = a->n;
+
     for (int k = 0; k < n; k++) {
         memset(centres[k].sum, 0, sizeof(centres[k].sum));
         centres[k].count = 0;
     }
-    for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width; x++) {
-            size_t i = (size_t)y * (size_t)width + (size_t)x;
-            struct centre *c = &centres[label[i]];
+    for (int y = 0; y < a->height; y++) {
+        const int32_t *label = a->label + (size_t)y * (size_t)a->stride;
+        for (int x = 0; x < a->width; x++, lab += 3) {
+            struct centre *c = &centres[label[x]];
             for (int j = 0; j < 3; j++)
-                c->sum[j] += (double)lab[3 * i + (size_t)j];
+                c->sum[j] += (double)lab[j];
             c->sum[3] += x;
             c->sum[4] += y;
             c->count++;
@@ -138,9 +142,10 @@ static void move_centres(const float *lab, int width, int height, const int32_t 
 }
 
 /* Drops centres that own nothing, fills the segments from the rest and labels them. */
-static void fill_segments(struct zt_segments *s, const int32_t *label, const struct centre *centres,
-                          int n)
+static void fill_segments(struct zt_segments *s, const struct assignment *a)
 {
+    const struct centre *centres = a->centres;
+    int n = a->n;
     uint16_t map[ZT_SEGMENTS_MAX] = { 0 };
     int rim = 2 * (s->width + s->height);
 
@@ -158,7 +163,7 @@ static void fill_segments(struct zt_segments *s, const int32_t *label, const str
     for (int y = 0; y < s->height; y++) {
         for (int x = 0; x < s->width; x++) {
             size_t i = (size_t)y * (size_t)s->width + (size_t)x;
-            s->label[i] = map[label[i]];
+            s->label[i] = map[a->label[(size_t)y * (size_t)a->stride + (size_t)x]];
             struct zt_segment *g = &s->segment[s->label[i]];
             int sides = (x == 0) + (y == 0) + (x == s->width - 1) + (y == s->height - 1);
             g->border += (float)sides / (float)rim;
@@ -187,7 +192,8 @@ static void find_neighbours(struct zt_segments *s)
 enum zt_code zt_segments_make(const float *lab, int width, int height, int wanted,
                               struct zt_pool *pool, struct zt_segments *ret, struct zt_err *err)
 {
-    size_t pixels = (size_t)width * (size_t)height;
+    size_t stride = (size_t)(width + 2 * ABREAST - 1) / ABREAST * ABREAST;
+    size_t pixels = (size_t)width * (size_t)height, n = stride * (size_t)height;
     struct centre *centres = zt_new_array(struct centre, ZT_SEGMENTS_MAX);
     void *label = NULL;
     void *memory = NULL;
@@ -197,32 +203,31 @@ enum zt_code zt_segments_make(const float *lab, int width, int height, int wante
     *ret = (struct zt_segments){ .width = width, .height = height };
     enum zt_code rc = zt_try_alloc(pixels, sizeof(uint16_t), "picture segments", &label, err);
     if (rc == ZT_OK)
-        rc = zt_try_alloc(pixels * 5, sizeof(float), "picture segments", &memory, err);
+        rc = zt_try_alloc(n * 5, sizeof(float), "picture segments", &memory, err);
     if (rc == ZT_OK) {
-        int n = place_centres(lab, width, height, wanted, &step, centres);
-        float *plane = memory, *best = plane + 3 * pixels;
-        int32_t *nearest = (int32_t *)(void *)(best + pixels);
+        float *plane = memory;
+        struct assignment a = { .lab = { plane, plane + n, plane + 2 * n },
+                                .width = width,
+                                .height = height,
+                                .stride = (int)stride,
+                                .n = place_centres(lab, width, height, wanted, &step, centres),
+                                .centres = centres,
+                                .label = (int32_t *)(void *)(plane + 4 * n),
+                                .best = plane + 3 * n };
+        a.step = step;
         ret->label = label;
         label = NULL;
         for (size_t i = 0; i < pixels; i++)
             for (size_t c = 0; c < 3; c++)
-                plane[c * pixels + i] = lab[3 * i + c];
-        struct assignment a = { { plane, plane + pixels, plane + 2 * pixels },
-                                width,
-                                height,
-                                n,
-                                step,
-                                centres,
-                                nearest,
-                                best };
+                plane[c * n + i / (size_t)width * stride + i % (size_t)width] = lab[3 * i + c];
         for (int round = 0; round < ROUNDS; round++) {
             if (pool != NULL)
                 zt_pool_for(pool, height, 32, assign_rows, &a);
             else
                 assign_rows(&a, 0, height);
-            move_centres(lab, width, height, nearest, centres, n);
+            move_centres(lab, &a, centres);
         }
-        fill_segments(ret, nearest, centres, n);
+        fill_segments(ret, &a);
         ret->touch = zt_new_array(uint8_t, (size_t)ret->n * (size_t)ret->n);
         find_neighbours(ret);
     }

@@ -1,6 +1,7 @@
 /* Depth from one picture: order where the answer is known, edges in place, no surprise on bad input. */
 #include "motion/depth.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
@@ -174,6 +175,46 @@ static void filters_by_the_guide(void)
     }
 }
 
+/* Where it is asked, and across the bands it works in, a fit is what it is everywhere. */
+static void fits_where_asked(void)
+{
+    enum { WIDE = 150, HIGH = 230, UP = 50, RADIUS = 5 };
+    static float guide[HIGH * WIDE * 3], map[HIGH * WIDE];
+    static float all[HIGH * WIDE * 4], part[HIGH * WIDE * 4], lower[HIGH * WIDE * 4];
+    static uint8_t wanted[HIGH * WIDE];
+    struct zt_rng rng;
+    double off = 0, off_lower = 0;
+    int asked = 0;
+
+    zt_rng_init(&rng, 3, 0);
+    for (int i = 0; i < HIGH * WIDE; i++) {
+        for (int c = 0; c < 3; c++)
+            guide[3 * i + c] = zt_rng_unit(&rng);
+        map[i] = zt_rng_unit(&rng);
+        wanted[i] = i / WIDE > 88 && i / WIDE < 102 && i % WIDE > 60 && i % WIDE < 75;
+    }
+    wanted[0] = wanted[HIGH * WIDE - 1] = 1;
+    CHECK_INT("all", zt_guided_fit(guide, map, NULL, WIDE, HIGH, RADIUS, 1e-3F, NULL, all, NULL),
+              ZT_OK);
+    CHECK_INT("part",
+              zt_guided_fit(guide, map, wanted, WIDE, HIGH, RADIUS, 1e-3F, NULL, part, NULL),
+              ZT_OK);
+    CHECK_INT("lower",
+              zt_guided_fit(guide + 3 * UP * WIDE, map + UP * WIDE, NULL, WIDE, HIGH - UP, RADIUS,
+                            1e-3F, NULL, lower + 4 * UP * WIDE, NULL),
+              ZT_OK);
+    for (int i = 0; i < 4 * HIGH * WIDE; i++) {
+        if (wanted[i / 4])
+            off = fmax(off, fabs((double)all[i] - (double)part[i]));
+        if (i / 4 / WIDE >= UP + 2 * RADIUS)
+            off_lower = fmax(off_lower, fabs((double)all[i] - (double)lower[i]));
+        asked += wanted[i / 4];
+    }
+    CHECK("something is asked", asked > 400);
+    CHECK_BELOW("where asked", off, 1e-6);
+    CHECK_BELOW("across bands", off_lower, 1e-6);
+}
+
 int main(void)
 {
     RUN(orders_a_landscape);
@@ -181,5 +222,6 @@ int main(void)
     RUN(stays_sane_on_odd_pictures);
     RUN(does_not_depend_on_threads);
     RUN(filters_by_the_guide);
+    RUN(fits_where_asked);
     return check_done();
 }
