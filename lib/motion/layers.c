@@ -30,9 +30,12 @@
 #define COVER_GROW    4   /* matte points beside a layer in front that its edge may have touched */
 #define SURE_ALPHA    250 /* below it a pixel's colour may be partly what is behind */
 #define MATTE_DOUBT   0.4F
-#define TELLING       24.0F /* distance of two colours that tells a mixture of them */
-#define GRAIN         16    /* rows a thread takes at a time */
-#define RUN           16    /* pixels that are passed over at once */
+#define TELLING       24.0F  /* distance of two colours that tells a mixture of them */
+#define SURE_COLOURS  150.0F /* ... from which the matte's word counts for nothing */
+#define STAYS         4.0F   /* how much less what is behind a soft edge moves to explain it */
+#define PLAIN         5.0F   /* levels of another colour that are no noise */
+#define GRAIN         16     /* rows a thread takes at a time */
+#define RUN           16     /* pixels that are passed over at once */
 
 typedef float four __attribute__((vector_size(16)));
 
@@ -304,10 +307,11 @@ static float fit_alpha(const uint8_t *i, const float *f, const float *b, float m
         along += ((float)i[c] - b[c]) * (f[c] - b[c]);
         square += (f[c] - b[c]) * (f[c] - b[c]);
     }
+    float apart = sqrtf(square), doubt = fmaxf(MATTE_DOUBT, apart / SURE_COLOURS);
     float shift = along / (square + 1e-3F) - matte, trust = square / (square + TELLING * TELLING);
     if (matte == 0) /* past the matte's end only what is plainly mixed */
-        shift -= 0.1F;
-    shift = shift < -MATTE_DOUBT ? -MATTE_DOUBT : shift > MATTE_DOUBT ? MATTE_DOUBT : shift;
+        shift -= fminf(0.1F, PLAIN / (apart + 1));
+    shift = shift < -doubt ? -doubt : shift > doubt ? doubt : shift;
     float a = matte + trust * shift;
     return a < 0.03F ? 0 : a > 0.97F ? 1 : a;
 }
@@ -315,7 +319,8 @@ static float fit_alpha(const uint8_t *i, const float *f, const float *b, float m
 /*
  * A soft pixel I = a F + (1 - a) B. F is near the layer's colour continued from inside, B near what
  * was invented behind; what they leave of I is shared out so that both move least, and neither
- * carries the other's colour away when the layers move.
+ * carries the other's colour away when the layers move. What is left behind is seen sooner than what
+ * goes along with an edge.
  */
 static void solve_pixel(const uint8_t *i, uint8_t *b, uint8_t *alpha, uint8_t *f, bool free_behind)
 {
@@ -324,7 +329,7 @@ static void solve_pixel(const uint8_t *i, uint8_t *b, uint8_t *alpha, uint8_t *f
 
     if (*alpha < 255)
         a = fit_alpha(i, front, back, a);
-    if (!free_behind && a < 1) { /* what is behind stays: alpha must do */
+    if (a < 1 && (!free_behind || a > 0.5F)) { /* what is behind stays, nearly: alpha must do */
         for (int c = 0; c < 3; c++) {
             float need = i[c] > b[c]   ? ((float)i[c] - back[c]) / (255 - back[c])
                          : i[c] < b[c] ? (back[c] - (float)i[c]) / back[c]
@@ -336,7 +341,7 @@ static void solve_pixel(const uint8_t *i, uint8_t *b, uint8_t *alpha, uint8_t *f
     a = (float)*alpha / 255;
     for (int c = 0; c < 3; c++) {
         float left = (float)i[c] - a * front[c] - (1 - a) * back[c];
-        float share = free_behind ? a * a + (1 - a) * (1 - a) : a * a;
+        float share = free_behind ? a * a + (1 - a) * (1 - a) / STAYS : a * a;
         front[c] = to_range(front[c] + (share > 0 ? a * left / share : 0));
         if (free_behind && *alpha < 255)
             b[c] = (uint8_t)(to_range(((float)i[c] - a * front[c]) / (1 - a)) + 0.5F);
