@@ -319,7 +319,7 @@ static float fit_alpha(const uint8_t *i, const float *f, const float *b, float m
 /*
  * A soft pixel I = a F + (1 - a) B. F is near the layer's colour continued from inside, B near what
  * was invented behind; what they leave of I is shared out so that both move least, and neither
- * carries the other's colour away when the layers move. What is left behind is seen sooner than what
+ * carries the other's colour away when the layers move. What stays behind is seen sooner than what
  * goes along with an edge.
  */
 static void solve_pixel(const uint8_t *i, uint8_t *b, uint8_t *alpha, uint8_t *f, bool free_behind)
