@@ -86,13 +86,14 @@ static double median_column(struct attention *a, double y, double h)
  */
 static double cut_off(struct attention *a, double x, double y, double w, double h)
 {
-    double strip = h * HEADROOM, sum = 0, least[SIDE];
+    double strip = h * HEADROOM, sum = 0;
 
-    for (int i = 0; i < SIDE; i++) {
-        for (int j = 0; j < SIDE; j++) {
-            least[j] = i > 0 ? fmin(least[j], a->thing[i][j]) : a->thing[i][j];
+    for (int j = 0; j < SIDE; j++) {
+        double least = 1;
+        for (int i = 0; i < SIDE; i++) {
+            least = fmin(least, a->thing[i][j]);
             sum += inside_cell(i, y, strip) * inside_cell(j, x, w) *
-                   fmax(0, a->thing[i][j] - 2 * least[j]);
+                   fmax(0, a->thing[i][j] - 2 * least);
         }
     }
     return sum / (w * strip);
@@ -122,7 +123,8 @@ void zt_focus_find(const struct zt_depth *depth, const struct zt_room *room, dou
     if (!pay_attention(depth, &a))
         return;
     double x = fmin(fmax(median_column(&a, 0, SIDE) - w / 2, 0), SIDE - w);
-    for (double at = 0; at <= SIDE - h; at += 0.5) {
+    for (int half = 0; half <= 2 * (SIDE - h); half++) {
+        double at = half / 2.0;
         lost = fmax(lost, cut_off(&a, x, at, w, h)); /* what is above is lost as well */
         double value = worth(&a, x, at, w, h) - FOR_TOP * lost;
         if (value > best) {
