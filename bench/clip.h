@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -19,15 +18,6 @@ struct clip {
     size_t frame_bytes;
     uint8_t *frames; /* one after the other, each Y, U, V without gaps */
 };
-
-static inline double cpu_now(void)
-{
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
 
 static inline void load_picture(const char *path, struct zt_image *image)
 {

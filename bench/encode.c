@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clip.h"
+#include "measure.h"
 
 #define WINDOW 8
 #define STEP   4
@@ -141,9 +142,9 @@ static struct result measure(const struct clip *clip, const char *path, const ch
     bool ok = true;
 
     for (int i = 0; ok && i < ROUNDS; i++) {
-        double start = cpu_now();
+        double start = cpu_us();
         ok = clip_encode(clip, path, preset, crf, smooth);
-        r.cpu_s = fmin(r.cpu_s, cpu_now() - start);
+        r.cpu_s = fmin(r.cpu_s, (cpu_us() - start) / 1e6);
     }
     if (!ok || stat(path, &st) != 0 || !compare(clip, path, &r)) {
         fprintf(stderr, "bench_encode: %s cannot be written and read back\n", path);

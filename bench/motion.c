@@ -6,13 +6,13 @@
  * For each resolution, 5 seconds of a push-in with parallax: (1) the whole pipeline, picture to
  * MP4; (2) the engine alone, its frames dropped; (3) the encoder alone, given those same frames
  * from memory; (4) x264 alone at the same preset and rate factor, not told that motion is smooth
- * (bench/encode tells what that gives); (5) ffmpeg's zoompan on a four times enlarged input,
- * its usual recipe against jitter, at that preset, if there is an ffmpeg. Each is its own process,
- * so that peak memory is its own; the best of ROUNDS is printed. Two ratios of (1) to (4) and to
- * (3): of time, which only a quiet machine tells rightly, and of the processors' time over all
- * threads; then that time of the engine alone, and as far as its first frame (a few are drawn by
- * then). Then what each kind of weather adds to a 1080p frame. Last the goals of a 720p clip; the
- * exit status says whether one is missed by more than three times.
+ * (bench/encode tells what that gives); (5) ffmpeg's zoompan on a four times enlarged input, its
+ * usual recipe against jitter, at that preset, if there is an ffmpeg. Each is its own process, so
+ * that peak memory is its own; (1) to (4) take turns for ROUNDS rounds, and the best is printed.
+ * Two ratios of (1) to (4) and to (3), medians of the rounds': of time, and of the processors' time
+ * over all threads; then that time of the engine alone, and as far as its first frame (a few are
+ * drawn by then). Then what each kind of weather adds to a 1080p frame. Last the goals of a 720p
+ * clip; the exit status says whether one is missed by more than three times.
  *
  * Without PICTURE a synthetic one of 2400 x 1600 is made: fractal noise with a few things before
  * it, as hard to encode as a detailed photograph.
@@ -29,9 +29,10 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "clip.h"
+#include "measure.h"
 
 #define SECONDS CLIP_SECONDS
-#define ROUNDS  3
+#define ROUNDS  5
 #define PRESET  "veryfast" /* what zt_video_open takes by itself */
 #define CRF     18
 
@@ -119,7 +120,7 @@ static int take(void *user, const struct zt_frame *f, int index)
 
     if (index == 0) {
         t->first_us = zt_now_mono_us();
-        t->first_cpu_s = cpu_now();
+        t->first_cpu_s = cpu_us() / 1e6;
     }
     return t->video != NULL && zt_video_write(t->video, f, NULL) != ZT_OK;
 }
@@ -173,27 +174,27 @@ static bool run_engine(const struct job *job, struct taker *taker)
 static void pipeline(const struct job *job, struct outcome *o)
 {
     int64_t start = zt_now_mono_us();
-    double cpu = cpu_now();
+    double cpu = cpu_us() / 1e6;
     struct taker taker = { .video = open_video(job) };
 
     o->ok = run_engine(job, &taker) && zt_video_finish(taker.video, NULL) == ZT_OK;
     o->seconds = (double)(zt_now_mono_us() - start) / 1e6;
     o->first_s = (double)(taker.first_us - start) / 1e6;
-    o->cpu_s = cpu_now() - cpu;
+    o->cpu_s = cpu_us() / 1e6 - cpu;
     zt_video_close(taker.video);
 }
 
 static void engine_alone(const struct job *job, struct outcome *o)
 {
     int64_t start = zt_now_mono_us();
-    double cpu = cpu_now();
+    double cpu = cpu_us() / 1e6;
     struct taker taker = { 0 };
 
     o->ok = run_engine(job, &taker);
     o->ready_s = taker.first_cpu_s - cpu;
     o->seconds = (double)(zt_now_mono_us() - start) / 1e6;
     o->first_s = (double)(taker.first_us - start) / 1e6;
-    o->cpu_s = cpu_now() - cpu;
+    o->cpu_s = cpu_us() / 1e6 - cpu;
 }
 
 static void encode(const struct job *job, bool smooth, struct outcome *o)
@@ -205,10 +206,10 @@ static void encode(const struct job *job, bool smooth, struct outcome *o)
     snprintf(path, sizeof(path), "%s/out.mp4", job->folder);
     clip_make(&clip, &request);
     int64_t start = zt_now_mono_us();
-    double cpu = cpu_now();
+    double cpu = cpu_us() / 1e6;
     o->ok = clip_encode(&clip, path, job->preset, CRF, smooth);
     o->seconds = (double)(zt_now_mono_us() - start) / 1e6;
-    o->cpu_s = cpu_now() - cpu;
+    o->cpu_s = cpu_us() / 1e6 - cpu;
     free(clip.frames);
 }
 
@@ -302,28 +303,68 @@ static void plan(struct job *job)
     zt_engine_close(engine);
 }
 
+/* What is compared, in turn in each round, so that all see the same machine. */
+enum { ALL, ENGINE, ENCODER, PRESET_ALONE, PARTS };
+
+struct rounds {
+    struct outcome of[PARTS][ROUNDS], best[PARTS];
+};
+
+static void run_rounds(const struct job *job, struct rounds *r)
+{
+    static measure_fn *const part[PARTS] = { pipeline, engine_alone, encoder_alone, preset_alone };
+
+    *r = (struct rounds){ 0 };
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int k = 0; k < PARTS; k++) {
+            struct outcome *o = &r->of[k][i];
+            *o = in_child(part[k], job);
+            if (!o->ok) {
+                fprintf(stderr, "bench_motion: a run failed\n");
+                exit(1);
+            }
+            if (i == 0 || o->seconds < r->best[k].seconds)
+                r->best[k] = *o;
+        }
+    }
+}
+
+/* The medians of the whole's ratios to a part, of time and of the processors' time. */
+static void find_ratios(const struct rounds *r, int part, double *ret_time, double *ret_cpu)
+{
+    double seconds[ROUNDS], cpu[ROUNDS];
+
+    for (int i = 0; i < ROUNDS; i++) {
+        seconds[i] = r->of[ALL][i].seconds / r->of[part][i].seconds;
+        cpu[i] = r->of[ALL][i].cpu_s / r->of[part][i].cpu_s;
+    }
+    *ret_time = median(seconds, ROUNDS);
+    *ret_cpu = median(cpu, ROUNDS);
+}
+
 static struct outcome measure(struct job *job, const char *name)
 {
-    plan(job);
-    struct outcome all = best_of(pipeline, job, ROUNDS);
-    struct outcome engine_only = best_of(engine_alone, job, ROUNDS);
-    struct outcome preset = best_of(preset_alone, job, ROUNDS);
-    struct outcome encoder = best_of(encoder_alone, job, ROUNDS);
-    struct outcome peer = best_of(zoompan, job, 1);
+    struct rounds r;
+    double preset[2], encoder[2];
 
+    plan(job);
+    run_rounds(job, &r);
+    struct outcome peer = best_of(zoompan, job, 1);
+    const struct outcome *all = &r.best[ALL], *engine = &r.best[ENGINE];
+    find_ratios(&r, PRESET_ALONE, &preset[0], &preset[1]);
+    find_ratios(&r, ENCODER, &encoder[0], &encoder[1]);
     printf("%-5s %4dx%-4d  %5.2f s  %5.2f s  %5.2f s  %5.2f s   %5.2f  %5.2f   %5.2f  %5.2f   "
            "%5.2f s, %5.2f s   ",
-           name, job->plan.width_px, job->plan.height_px, all.seconds, engine_only.seconds,
-           encoder.seconds, preset.seconds, all.seconds / preset.seconds, all.cpu_s / preset.cpu_s,
-           all.seconds / encoder.seconds, all.cpu_s / encoder.cpu_s, engine_only.cpu_s,
-           engine_only.ready_s);
+           name, job->plan.width_px, job->plan.height_px, all->seconds, engine->seconds,
+           r.best[ENCODER].seconds, r.best[PRESET_ALONE].seconds, preset[0], preset[1], encoder[0],
+           encoder[1], engine->cpu_s, engine->ready_s);
     if (peer.ok)
         printf("%6.2f s  ", peer.seconds);
     else
         printf("       -  ");
-    printf("%5.2f s  %4ld MiB\n", all.first_s, all.peak_kib / 1024);
+    printf("%5.2f s  %4ld MiB\n", all->first_s, all->peak_kib / 1024);
     fflush(stdout);
-    return all;
+    return *all;
 }
 
 /* What weather adds to a frame of a camera that stands still. */
