@@ -106,7 +106,7 @@ static void paint(struct zt_image *image)
     zt_pool_free(pool);
 }
 
-/* ---- the three pipelines ------------------------------------------------------------------- */
+/* ---- what is measured ---------------------------------------------------------------------- */
 
 struct taker {
     struct zt_video *video; /* NULL: frames are dropped */

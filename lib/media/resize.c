@@ -19,8 +19,7 @@
 #define PI         3.14159265358979323846
 #define CROP_SLACK 1e-6
 #define ABREAST    32 /* floats of a row that are worked on at once */
-
-#define ROWS       4 /* of the source that are filtered side by side */
+#define ROWS       4  /* of the source that are filtered side by side */
 
 /* A pixel in linear light: R, G, B and an unused lane; the same of two rows. */
 typedef float rgbx __attribute__((vector_size(16)));

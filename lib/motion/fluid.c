@@ -182,7 +182,7 @@ static void cloud_speeds(struct open *o, const struct zt_image *picture, struct 
 
     for (int i = 0; i < n; i++)
         lowest = mask[i] > 0.5F && i / w > lowest ? i / w : lowest;
-    zt_standing_ramp(picture, &o->r, mask, cell, fmaxf(4, 1.5F * carried), pool, o->tmp2, o->tmp);
+    zt_standing_ramp(picture, &o->r, mask, cell, fmaxf(4, 1.5F * carried), pool, o->tmp);
     for (int i = 0; i < n; i++) {
         float height = clamp01(1 - (float)(i / w) / (float)lowest);
         float speed = CLOUD_SPEED * (0.35F + 0.8F * height) * o->unit * o->cloud * o->tmp[i];

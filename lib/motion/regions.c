@@ -94,37 +94,41 @@ static void measure(struct study *s)
     zt_box_mean(s->down, s->down, s->tmp, w, h, 4);
 }
 
-/* Empties every connected part of `in` below the size, or that `must` (a row or -1) misses. */
+void zt_drop_parts(uint8_t *in, int width, int height, int smallest, int must_row, bool diagonal,
+                   int32_t *queue)
+{
+    for (int start = 0; start < width * height; start++) {
+        int n = 0;
+        bool met = must_row < 0;
+        if (in[start] != 1)
+            continue;
+        in[start] = 2;
+        queue[n++] = start;
+        for (int at = 0; at < n; at++) { /* the part stays in the queue */
+            int x = queue[at] % width, y = queue[at] / width;
+            met |= y == must_row;
+            for (int k = 0; k < 9; k++) {
+                int px = x + k % 3 - 1, py = y + k / 3 - 1, i = py * width + px;
+                if ((!diagonal && px != x && py != y) || px < 0 || py < 0 || px >= width ||
+                    py >= height || in[i] != 1)
+                    continue;
+                in[i] = 2;
+                queue[n++] = i;
+            }
+        }
+        for (int at = 0; (n < smallest || !met) && at < n; at++)
+            in[queue[at]] = 0;
+    }
+    for (int i = 0; i < width * height; i++)
+        in[i] = in[i] != 0;
+}
+
+/* Keeps the parts of s->in from a share of the picture on that must_row (-1: none) meets. */
 static void drop_parts(struct study *s, float least, int must_row)
 {
     int w = s->r->width, h = s->r->height;
-    int smallest = (int)(least * (float)(w * h)) + 1;
 
-    for (int start = 0; start < w * h; start++) {
-        if (s->in[start] != 1)
-            continue;
-        int n = 0;
-        bool met = must_row < 0;
-        s->in[start] = 2;
-        s->stack[n++] = start;
-        for (int at = 0; at < n; at++) { /* the stack keeps the part: a queue */
-            int i = s->stack[at], x = i % w, y = i / w;
-            met |= y == must_row;
-            const int next[4] = { x > 0 ? i - 1 : i, x + 1 < w ? i + 1 : i, y > 0 ? i - w : i,
-                                  y + 1 < h ? i + w : i };
-            for (int k = 0; k < 4; k++) {
-                if (s->in[next[k]] == 1) {
-                    s->in[next[k]] = 2;
-                    s->stack[n++] = next[k];
-                }
-            }
-        }
-        if (n < smallest || !met)
-            for (int at = 0; at < n; at++)
-                s->in[s->stack[at]] = 0;
-    }
-    for (int i = 0; i < w * h; i++)
-        s->in[i] = s->in[i] != 0;
+    zt_drop_parts(s->in, w, h, (int)(least * (float)(w * h)) + 1, must_row, false, s->stack);
 }
 
 /* ---- the rules ----------------------------------------------------------------------------- */

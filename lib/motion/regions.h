@@ -33,4 +33,12 @@ enum zt_code zt_regions_find(const struct zt_image *picture, const struct zt_dep
                              struct zt_err *err);
 void zt_regions_clear(struct zt_regions *regions);
 
+/*
+ * Of a map in[height][width] of 0 and 1, empties every connected part of fewer than `smallest`
+ * points, or that has none in row must_row (-1: any will do). diagonal: corners connect.
+ * queue: as many numbers as points, whose values are lost.
+ */
+void zt_drop_parts(uint8_t *in, int width, int height, int smallest, int must_row, bool diagonal,
+                   int32_t *queue);
+
 #endif

@@ -2,7 +2,9 @@
 #include "motion/standing.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/thread.h"
 
 /* A grid point's mean contrast from which it belongs to a thing; the points that make one up. */
@@ -13,7 +15,7 @@
 struct search {
     const struct zt_image *picture;
     int width, height; /* of the grid */
-    float *marks;      /* 1: of a thing */
+    uint8_t *marks;    /* 1: of a thing */
 };
 
 /* ---- thin things --------------------------------------------------------------------------- */
@@ -71,31 +73,6 @@ static void mark_rows(void *user, int first, int end)
             s->marks[y * s->width + x] = is_thing(s, x, y);
 }
 
-/* Leaves marks above 0 for connected parts of PART points at least: specks go with the sky. */
-static void drop_specks(const struct search *s, int32_t *queue)
-{
-    int w = s->width, h = s->height;
-
-    for (int start = 0; start < w * h; start++) {
-        int n = 0;
-        if (s->marks[start] != 1)
-            continue;
-        s->marks[start] = 2;
-        queue[n++] = start;
-        for (int at = 0; at < n; at++) {
-            for (int k = 0; k < 9; k++) {
-                int x = queue[at] % w + k % 3 - 1, y = queue[at] / w + k / 3 - 1;
-                if (x < 0 || y < 0 || x >= w || y >= h || s->marks[y * w + x] != 1)
-                    continue;
-                s->marks[y * w + x] = 2;
-                queue[n++] = y * w + x;
-            }
-        }
-        for (int at = 0; n < PART && at < n; at++)
-            s->marks[queue[at]] = 0;
-    }
-}
-
 /* ---- distance ------------------------------------------------------------------------------ */
 
 /* One of two sweeps, forth or back, of Borgefors' chamfer distance with steps 1 and sqrt 2. */
@@ -120,23 +97,24 @@ static void sweep(float *distance, int width, int height, bool back)
 }
 
 void zt_standing_ramp(const struct zt_image *picture, const struct zt_regions *regions,
-                      const float *mask, float calm, float reach, struct zt_pool *pool,
-                      float *later, float *ret)
+                      const float *mask, float calm, float reach, struct zt_pool *pool, float *ret)
 {
-    struct search s = {
-        .picture = picture, .width = regions->width, .height = regions->height, .marks = ret
-    };
-    int n = s.width * s.height;
+    int w = regions->width, h = regions->height;
+    int32_t *queue = zt_new_array(int32_t, (size_t)w * (size_t)h);
+    uint8_t *marks = zt_new_array(uint8_t, (size_t)w * (size_t)h);
+    struct search s = { .picture = picture, .width = w, .height = h, .marks = marks };
 
     if (pool != NULL)
-        zt_pool_for(pool, s.height, 4, mark_rows, &s);
+        zt_pool_for(pool, h, 4, mark_rows, &s);
     else
-        mark_rows(&s, 0, s.height);
-    drop_specks(&s, (int32_t *)later);
-    for (int i = 0; i < n; i++)
-        ret[i] = ret[i] > 0 ? 0 : mask[i] < 0.5F ? calm : calm + reach;
-    sweep(ret, s.width, s.height, false);
-    sweep(ret, s.width, s.height, true);
-    for (int i = 0; i < n; i++)
+        mark_rows(&s, 0, h);
+    zt_drop_parts(marks, w, h, PART, -1, true, queue); /* specks go with the sky */
+    for (int i = 0; i < w * h; i++)
+        ret[i] = marks[i] ? 0 : mask[i] < 0.5F ? calm : calm + reach;
+    sweep(ret, w, h, false);
+    sweep(ret, w, h, true);
+    for (int i = 0; i < w * h; i++)
         ret[i] = fmaxf(0, ret[i] - calm) / reach;
+    free(queue);
+    free(marks);
 }

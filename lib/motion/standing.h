@@ -12,11 +12,9 @@
 /*
  * ret[height][width] of the regions' grid: 0 where a thing stands and `calm` points around it, and
  * where the mask is below a half; growing with the distance from there to 1 at `reach` points. The
- * picture's rim is no edge. picture is the one that the regions were found in; `later` a map of the
- * same size, whose values are lost.
+ * picture's rim is no edge. picture is the one that the regions were found in.
  */
 void zt_standing_ramp(const struct zt_image *picture, const struct zt_regions *regions,
-                      const float *mask, float calm, float reach, struct zt_pool *pool,
-                      float *later, float *ret);
+                      const float *mask, float calm, float reach, struct zt_pool *pool, float *ret);
 
 #endif

@@ -53,6 +53,16 @@ static void stage_open(struct stage *s, int threads)
     weather_frame(&s->frame, W, H);
 }
 
+/* Another picture in place of the lake. */
+static void stage_paint(struct stage *s,
+                        void (*paint)(double x, double y, int noise, uint8_t rgb[3]))
+{
+    free(s->picture.pixels);
+    zt_planes_clear(&s->planes);
+    s->picture = weather_picture(W, H, paint);
+    CHECK_INT("planes", zt_planes_init(&s->planes, &s->picture, 1, NULL, NULL), ZT_OK);
+}
+
 static void stage_close(struct stage *s)
 {
     zt_fluid_close(s->fluid);
@@ -210,10 +220,7 @@ static void leaves_masts_straight(void)
     int bent = 0;
 
     stage_open(&s, 2);
-    free(s.picture.pixels);
-    zt_planes_clear(&s.planes);
-    s.picture = weather_picture(W, H, masts);
-    CHECK_INT("planes", zt_planes_init(&s.planes, &s.picture, 1, NULL, NULL), ZT_OK);
+    stage_paint(&s, masts);
     draw(&s, NULL, &s.clean);
     stage_fluid(&s, ZT_ATMO_CLOUDS, 2);
     for (double t = 2; t < 5; t += 0.7) {
@@ -256,12 +263,9 @@ static void finds_a_lake_in_haze(void)
     struct stage s;
 
     stage_open(&s, 2);
-    free(s.picture.pixels);
-    zt_planes_clear(&s.planes);
-    s.picture = weather_picture(W, H, hazy_lake);
+    stage_paint(&s, hazy_lake);
     for (int i = 0; i < 60 * 36; i++)
         s.depth.z[i] = i / 60 < 27 ? 0 : 0.7F;
-    CHECK_INT("planes", zt_planes_init(&s.planes, &s.picture, 1, NULL, NULL), ZT_OK);
     draw(&s, NULL, &s.clean);
     stage_fluid(&s, ZT_ATMO_WATER, 2);
     stage_draw(&s, 3.1);
