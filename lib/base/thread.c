@@ -115,6 +115,10 @@ void zt_pool_for(struct zt_pool *pool, int n, int grain, zt_slice_fn *fn, void *
     if (n <= 0)
         return;
     zt_assert(grain > 0);
+    if (pool == NULL) {
+        fn(user, 0, n);
+        return;
+    }
     pthread_mutex_lock(&pool->mutex);
     pool->n = n;
     pool->grain = grain;

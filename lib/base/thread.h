@@ -37,6 +37,7 @@ int zt_pool_threads(const struct zt_pool *pool);
 /*
  * Calls fn(user, first, end) over slices [first, end) of 0 ... n-1, `grain` indices each, on all
  * threads; returns when all are done. One loop at a time a pool; fn must not start another.
+ * pool NULL: all of it in one slice, on this thread.
  */
 typedef void zt_slice_fn(void *user, int first, int end);
 void zt_pool_for(struct zt_pool *pool, int n, int grain, zt_slice_fn *fn, void *user);

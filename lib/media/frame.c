@@ -139,8 +139,5 @@ void zt_frame_convert(const struct zt_frame *src, struct zt_frame_buf *dst, stru
     struct conversion c = { src, dst };
 
     zt_assert(src->width_px == dst->view.width_px && src->height_px == dst->view.height_px);
-    if (pool == NULL)
-        convert_slice(&c, 0, src->height_px);
-    else
-        zt_pool_for(pool, src->height_px, ROWS_A_SLICE, convert_slice, &c);
+    zt_pool_for(pool, src->height_px, ROWS_A_SLICE, convert_slice, &c);
 }

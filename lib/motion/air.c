@@ -226,10 +226,7 @@ void zt_air_draw(struct zt_air *air, const struct zt_sight *sight, double t_s,
     sort_sprites(&d, n);
     if (air->veil != NULL)
         zt_veil_set(air->veil, sight, t_s, veiled, pool);
-    if (pool != NULL)
-        zt_pool_for(pool, d.rows, 2, draw_rows, &d);
-    else
-        draw_rows(&d, 0, d.rows);
+    zt_pool_for(pool, d.rows, 2, draw_rows, &d);
     free(d.first);
     free(d.met);
 }

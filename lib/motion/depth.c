@@ -161,10 +161,7 @@ static enum zt_code shrink(const struct zt_image *picture, int width, int height
 
     if (picture->width_px < MEANS_FROM * width || picture->height_px < MEANS_FROM * height)
         return zt_resize_rgb24(picture, &all, rgb, (size_t)width * 3, width, height, pool, err);
-    if (pool != NULL)
-        zt_pool_for(pool, height, 16, shrink_rows, &s);
-    else
-        shrink_rows(&s, 0, height);
+    zt_pool_for(pool, height, 16, shrink_rows, &s);
     return ZT_OK;
 }
 
@@ -281,10 +278,7 @@ static void connect_patches(void *user, int first, int end)
 
 static void find_background(struct scene *s, struct zt_pool *pool)
 {
-    if (pool != NULL)
-        zt_pool_for(pool, s->seg.n, 16, connect_patches, s);
-    else
-        connect_patches(s, 0, s->seg.n);
+    zt_pool_for(pool, s->seg.n, 16, connect_patches, s);
 }
 
 static void find_salient(struct scene *s)

@@ -511,10 +511,7 @@ void zt_fluid_set(struct zt_fluid *f, double t_s, struct zt_pool *pool)
         return;
     f->t_s = t_s;
     f->ramp = f->fresh ? zt_smooth_step(t_s / RAMP_S) : 1;
-    if (pool != NULL)
-        zt_pool_for(pool, f->height, 8, set_rows, f);
-    else
-        set_rows(f, 0, f->height);
+    zt_pool_for(pool, f->height, 8, set_rows, f);
 }
 
 /* ---- drawing ------------------------------------------------------------------------------- */

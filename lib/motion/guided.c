@@ -361,10 +361,7 @@ enum zt_code zt_guided_fit(const float *guide, const float *map, const uint8_t *
     int bands = (height + BAND - 1) / BAND;
 
     zt_assert(radius >= 1 && epsilon > 0);
-    if (pool != NULL)
-        zt_pool_for(pool, bands, 1, fit_bands, &f);
-    else
-        fit_bands(&f, 0, bands);
+    zt_pool_for(pool, bands, 1, fit_bands, &f);
     if (atomic_load(&f.no_memory))
         return zt_fail(err, ZT_E_NOMEM, "not enough memory for the guided filter");
     return ZT_OK;

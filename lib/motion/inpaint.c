@@ -122,6 +122,7 @@ static void grow(const struct plane4 *coarse, struct plane4 *fine, const uint8_t
 static enum zt_code push_pull(struct plane4 *level, int levels, const uint8_t *steps, int reach,
                               struct zt_err *err)
 {
+    zt_assert(levels > 0 && level[0].v != NULL);
     for (int i = 1; i < levels; i++) {
         ZT_TRY(plane4_init(&level[i], (level[i - 1].width + 1) / 2, (level[i - 1].height + 1) / 2,
                            err));
@@ -383,10 +384,7 @@ struct jobs {
 
 static void in_rows(const struct jobs *jobs, int n, zt_slice_fn *fn, struct job *job)
 {
-    if (jobs->pool != NULL)
-        zt_pool_for(jobs->pool, n, 16, fn, job);
-    else
-        fn(job, 0, n);
+    zt_pool_for(jobs->pool, n, 16, fn, job);
 }
 
 static void stretch_all(void *user, int first, int end)
@@ -400,10 +398,7 @@ static void stretch_all(void *user, int first, int end)
 /* One phase of all jobs, side by side. */
 static enum zt_code at_once(struct jobs *jobs, zt_slice_fn *fn, struct zt_err *err)
 {
-    if (jobs->pool != NULL)
-        zt_pool_for(jobs->pool, jobs->n, 1, fn, jobs);
-    else
-        fn(jobs, 0, jobs->n);
+    zt_pool_for(jobs->pool, jobs->n, 1, fn, jobs);
     for (int i = 0; i < jobs->n; i++) {
         if (jobs->job[i].rc != ZT_OK) {
             if (err != NULL)

@@ -68,10 +68,7 @@ struct cutter {
 
 static void in_rows(struct zt_pool *pool, int rows, zt_slice_fn *fn, void *user)
 {
-    if (pool != NULL)
-        zt_pool_for(pool, rows, GRAIN, fn, user);
-    else
-        fn(user, 0, rows);
+    zt_pool_for(pool, rows, GRAIN, fn, user);
 }
 
 /* ---- marks --------------------------------------------------------------------------------- */
@@ -465,10 +462,7 @@ static enum zt_code continue_depths(const struct zt_depth *depth, const float *c
 {
     struct continuing c = { .depth = depth, .cut = cut, .layers = layers };
 
-    if (pool != NULL)
-        zt_pool_for(pool, layers->n, 1, continue_layers, &c);
-    else
-        continue_layers(&c, 0, layers->n);
+    zt_pool_for(pool, layers->n, 1, continue_layers, &c);
     for (int i = 0; i < layers->n; i++) {
         if (c.rc[i] != ZT_OK && err != NULL)
             *err = c.err[i];

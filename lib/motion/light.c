@@ -415,12 +415,6 @@ void zt_light_draw(struct zt_light *l, const struct zt_sight *sight, double t_s,
     l->night_now = l->night * (float)(l->fresh ? zt_smooth_step(t_s / dusk_s) : 1);
     l->rays_now = l->rays * RAYS_LIGHT * (float)(l->fresh ? zt_smooth_step(t_s / RAYS_RAMP_S) : 1);
     l->sight = sight;
-    if (pool != NULL)
-        zt_pool_for(pool, l->rows, 4, set_rows, l);
-    else
-        set_rows(l, 0, l->rows);
-    if (pool != NULL)
-        zt_pool_for(pool, zt_tile_rows(frame->view.height_px), 2, draw_rows, &d);
-    else
-        draw_rows(&d, 0, zt_tile_rows(frame->view.height_px));
+    zt_pool_for(pool, l->rows, 4, set_rows, l);
+    zt_pool_for(pool, zt_tile_rows(frame->view.height_px), 2, draw_rows, &d);
 }

@@ -101,14 +101,6 @@ static void level_clear(struct level *l)
     free(l->hole);
 }
 
-static void in_rows(struct zt_pool *pool, int n, int grain, zt_slice_fn *fn, void *user)
-{
-    if (pool != NULL)
-        zt_pool_for(pool, n, grain, fn, user);
-    else
-        fn(user, 0, n);
-}
-
 /* ---- the proxies --------------------------------------------------------------------------- */
 
 struct finding {
@@ -461,16 +453,16 @@ static void solve_level(struct finding *f, int rounds)
     start_matches(l, f->coarse);
     f->fresh = true;
     if (f->coarse != NULL) {
-        in_rows(f->pool, l->height, BAND, set_shares, f);
-        in_rows(f->pool, l->height, BAND, vote, f);
+        zt_pool_for(f->pool, l->height, BAND, set_shares, f);
+        zt_pool_for(f->pool, l->height, BAND, vote, f);
         pad(l);
     }
     for (int round = 0; round < rounds; round++) {
         f->fresh = true;
         for (int k = 0; k < MATCH_ROUNDS; k++, f->sweep++, f->fresh = false)
-            in_rows(f->pool, bands, 1, sweep_bands, f);
-        in_rows(f->pool, l->height, BAND, set_shares, f);
-        in_rows(f->pool, l->height, BAND, vote, f);
+            zt_pool_for(f->pool, bands, 1, sweep_bands, f);
+        zt_pool_for(f->pool, l->height, BAND, set_shares, f);
+        zt_pool_for(f->pool, l->height, BAND, vote, f);
         pad(l);
     }
 }
@@ -505,7 +497,7 @@ static enum zt_code find(struct finding *f, struct zt_err *err)
         struct level *l = f->l = &f->level[levels];
         ZT_TRY(level_init(l, width, height, err));
         if (levels == 0)
-            in_rows(f->pool, height, BAND, take_picture, f);
+            zt_pool_for(f->pool, height, BAND, take_picture, f);
         else
             take_finer(l, l - 1);
         pad(l);

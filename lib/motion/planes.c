@@ -151,21 +151,13 @@ static void filter_rows(void *user, int first, int end)
     free(line);
 }
 
-static void run(struct zt_pool *pool, int n, int grain, zt_slice_fn *fn, void *user)
-{
-    if (pool != NULL)
-        zt_pool_for(pool, n, grain, fn, user);
-    else
-        fn(user, 0, n);
-}
-
 void zt_plane_filter(const struct zt_plane *samples, double density, struct zt_pool *pool,
                      struct zt_plane *ret)
 {
     struct filtering f = { .in = samples, .out = ret, .filter = prefilter_for(density) };
 
     zt_assert(samples->width == ret->width && samples->height == ret->height);
-    run(pool, samples->height, GRAIN, filter_rows, &f);
+    zt_pool_for(pool, samples->height, GRAIN, filter_rows, &f);
     zt_plane_pad(ret);
 }
 
@@ -188,7 +180,7 @@ enum zt_code zt_planes_init(struct zt_planes *planes, const struct zt_image *pic
     if (rc == ZT_OK)
         rc = init_all(planes, picture->width_px, picture->height_px, err);
     if (rc == ZT_OK) {
-        run(pool, picture->height_px / 2, GRAIN / 2, to_yuv, &job);
+        zt_pool_for(pool, picture->height_px / 2, GRAIN / 2, to_yuv, &job);
         for (int i = 0; i < 3; i++) {
             zt_plane_pad(&samples.plane[i]);
             zt_plane_filter(&samples.plane[i], density, pool, &planes->plane[i]);

@@ -221,10 +221,7 @@ enum zt_code zt_segments_make(const float *lab, int width, int height, int wante
             for (size_t c = 0; c < 3; c++)
                 plane[c * n + i / (size_t)width * stride + i % (size_t)width] = lab[3 * i + c];
         for (int round = 0; round < ROUNDS; round++) {
-            if (pool != NULL)
-                zt_pool_for(pool, height, 32, assign_rows, &a);
-            else
-                assign_rows(&a, 0, height);
+            zt_pool_for(pool, height, 32, assign_rows, &a);
             move_centres(lab, &a, centres);
         }
         fill_segments(ret, &a);

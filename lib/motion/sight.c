@@ -108,10 +108,7 @@ void zt_sight_look(struct zt_sight *sight, const struct zt_pose *pose, struct zt
     if (same_pose(&sight->pose, pose))
         return;
     sight->pose = *pose;
-    if (pool != NULL)
-        zt_pool_for(pool, sight->rows, 8, look_rows, sight);
-    else
-        look_rows(sight, 0, sight->rows);
+    zt_pool_for(pool, sight->rows, 8, look_rows, sight);
 }
 
 float zt_sight_near(const struct zt_sight *sight, float x, float y)

@@ -104,10 +104,7 @@ void zt_standing_ramp(const struct zt_image *picture, const struct zt_regions *r
     uint8_t *marks = zt_new_array(uint8_t, (size_t)w * (size_t)h);
     struct search s = { .picture = picture, .width = w, .height = h, .marks = marks };
 
-    if (pool != NULL)
-        zt_pool_for(pool, h, 4, mark_rows, &s);
-    else
-        mark_rows(&s, 0, h);
+    zt_pool_for(pool, h, 4, mark_rows, &s);
     zt_drop_parts(marks, w, h, PART, -1, true, queue); /* specks go with the sky */
     for (int i = 0; i < w * h; i++)
         ret[i] = marks[i] ? 0 : mask[i] < 0.5F ? calm : calm + reach;

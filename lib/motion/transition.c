@@ -120,10 +120,7 @@ static void run(struct job *j, struct zt_pool *pool, zt_slice_fn *fn)
         part.black = half ? 128 : 16;
         part.shift = j->shift / (1 + half);
         part.blur = j->blur / (1 + half) > 0 ? j->blur / (1 + half) : 1;
-        if (pool != NULL)
-            zt_pool_for(pool, part.height, GRAIN, fn, &part);
-        else
-            fn(&part, 0, part.height);
+        zt_pool_for(pool, part.height, GRAIN, fn, &part);
     }
 }
 

@@ -206,13 +206,8 @@ void zt_veil_set(struct zt_veil *veil, const struct zt_sight *sight, double t_s,
     veil->turns[1] = zt_turns_at(t_s, veil->turn_s, 0.38);
     veil->weight = weight;
     veil->sight = sight;
-    if (pool != NULL) {
-        zt_pool_for(pool, veil->bump_rows, 8, set_bumps, veil);
-        zt_pool_for(pool, sight->rows, 8, set_rows, veil);
-    } else {
-        set_bumps(veil, 0, veil->bump_rows);
-        set_rows(veil, 0, sight->rows);
-    }
+    zt_pool_for(pool, veil->bump_rows, 8, set_bumps, veil);
+    zt_pool_for(pool, sight->rows, 8, set_rows, veil);
 }
 
 ZT_MEDIA_CLONES static void lay(const float *restrict hides, int n, float light,

@@ -51,8 +51,8 @@ static void visit(void *user, int first, int end)
 
 static void loops_visit_every_index_once(void)
 {
-    for (int threads = 1; threads <= 4; threads++) {
-        struct zt_pool *pool = zt_pool_new(threads);
+    for (int threads = 0; threads <= 4; threads++) { /* 0: without a pool */
+        struct zt_pool *pool = threads > 0 ? zt_pool_new(threads) : NULL;
         for (int round = 0; round < 50; round++) {
             struct visits v = { { 0 } };
             int n = round * 20;
